@@ -50,9 +50,7 @@ def envelope_length(padded_size: int) -> int:
     return len(_VERSION) + _COMMITMENT_LENGTH + padded_size + _AEAD_TAG_LENGTH
 
 
-def seal_envelope(
-    recipient: bytes, overlap: bytes, ctx: bytes, head: bytes, payload: bytes, padded_size: int
-) -> bytes:
+def seal_envelope(recipient: bytes, overlap: bytes, ctx: bytes, head: bytes, payload: bytes, padded_size: int) -> bytes:
     """The envelope of `payload` for the record of `ctx` and encoded `head`.
 
     `padded_size` counts the four length bytes; raises InvalidEnvelope where the payload does not fit.
@@ -65,7 +63,9 @@ def seal_envelope(
     return _VERSION + okm[32:] + ChaCha20Poly1305(okm[:32]).encrypt(_NONCE, plain, head)
 
 
-def open_envelope(recipient: bytes, overlap: bytes, ctx: bytes, head: bytes, envelope: bytes, padded_size: int) -> bytes:
+def open_envelope(
+    recipient: bytes, overlap: bytes, ctx: bytes, head: bytes, envelope: bytes, padded_size: int
+) -> bytes:
     """The payload; raises InvalidEnvelope on another length or version, other secrets, changed bytes or a false pad."""
     check_length(envelope, envelope_length(padded_size), "an envelope of this agreement", InvalidEnvelope)
     if envelope[:1] != _VERSION:

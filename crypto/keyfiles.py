@@ -105,7 +105,7 @@ def add_to_key_file(path: Path, added: Mapping[str, bytes], passphrase: str) -> 
 def _read_private(path: Path) -> bytes:
     try:
         # Opened first and examined after, so that what was checked is what is read.
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode not in _ALLOWED_MODES:
                 raise InvalidKeyFile(f"{path} has mode {mode:04o}, others may read it; run: chmod 600 {path}")
@@ -137,15 +137,16 @@ def _unpack(text: str) -> bytes:
 def _replace(path: Path, content: bytes) -> None:
     """Put `content` at `path` with mode 0600 so that a crash leaves the old file or the new one."""
     # mkstemp makes it 0600; only the encrypted form ever touches the disk.
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -197,9 +197,12 @@ def check_record(record: Record) -> CheckedRecord:
     head = Head.decode(record.head)
     if not len(record.salts) == len(record.entries) == len(head.entry_hashes):
         raise InvalidRecord("the head counts other than the entries and salts that came with it")
-    for index, (salt, entry, expected) in enumerate(zip(record.salts, record.entries, head.entry_hashes, strict=True)):
-        if entry_hash(salt, entry) != expected:
-            raise InvalidRecord(f"entry {index} is not the one that the head commits to")
+    hashes = tuple(map(entry_hash, record.salts, record.entries))
+    if hashes != head.entry_hashes:
+        differing = next(
+            index for index, pair in enumerate(zip(hashes, head.entry_hashes, strict=True)) if len(set(pair)) > 1
+        )
+        raise InvalidRecord(f"entry {differing} is not the one that the head commits to")
     entries = tuple(map(Entry.decode, record.entries))
     check_order(entries)
     envelope_hash = record.envelope_hash

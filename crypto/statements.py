@@ -7,6 +7,7 @@ knows neither the keys nor whether a signature holds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from crypto.encoding import EPOCH_ID_LENGTH, HANDLE_LENGTH, Reader, check_identifier, check_length, len16, u32, u64
 from crypto.errors import InvalidStatement
@@ -109,5 +110,5 @@ def _check_numbers(seq: int, count: int) -> None:
 def _check_handles(handles: tuple[bytes, ...]) -> None:
     for handle in handles:
         check_length(handle, HANDLE_LENGTH, "a handle", InvalidStatement)
-    if any(after <= before for before, after in zip(handles, handles[1:], strict=False)):
+    if any(after <= before for before, after in pairwise(handles)):
         raise InvalidStatement("handles must be sorted, and none may be there twice")
