@@ -52,6 +52,8 @@ setup(
         "anyascii>=0.3.3",
         "nameparser>=2.6.0",
         "pycountry>=26.2.16",
+        # the demo measures the CPU of each party's processes
+        "psutil>=7.2.2",
     ],
     extras_require={
         "test": [
@@ -69,6 +71,8 @@ setup(
             "voprf>=0.2.0",
             "recordlinkage>=0.16",
             "build>=1.3.0",
+            "types-PyYAML>=6.0.12",
+            "types-psutil>=7.2.2",
         ],
     },
     entry_points={"console_scripts": ["crosslight = cli.main:main"]},
