@@ -27,6 +27,14 @@ class InvalidScalar(CryptoError):
     """A scalar that is not below the group's order, or is zero where none may be."""
 
 
+class InvalidShare(CryptoError):
+    """A holder's share that its commitments do not promise: a wrong key file, or a wrong epoch."""
+
+
+class InvalidHolderSet(CryptoError):
+    """A set of holders that is not the threshold's number of distinct ascending indexes, or a holder outside it."""
+
+
 class InvalidProof(CryptoError):
     """A proof of equal discrete logarithms that does not hold: the holder did not use its share."""
 
