@@ -1,0 +1,23 @@
+"""What policies/ refuses: one exception for documents, one for evidence, each with a sentence for people.
+
+It knows no reason by itself; whoever refuses writes the sentence.
+"""
+
+from __future__ import annotations
+
+
+class DocumentRefused(Exception):
+    """A document that must not be relied on; the text is one plain sentence that says what is wrong with it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class EvidenceRefused(Exception):
+    """An opening request that is refused whole: `code` for programs, `detail` for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
