@@ -1,0 +1,142 @@
+"""Alerts as the broker shows them to recipients: a list of summaries, and one alert with all its records.
+
+Knows forms and lengths; nothing here is opened.
+"""
+
+from dataclasses import dataclass
+
+from marshmallow import fields, validate
+
+from wire.fields import Ascending, Kind, Packed, PartyId, Text, Timestamp, Whole, list_of
+from wire.messages.message import MessageSchema
+from wire.messages.submission import LONGEST_PART, SealedSecretMessage, SealedSecretMessageSchema
+
+ALERT_ID_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
+MOST_RECORDS = 100_000
+
+
+@dataclass(frozen=True)
+class AlertSummary:
+    """One alert: when it was raised and last changed (Unix seconds), how many records, whose, of which kinds."""
+
+    alert_id: str
+    epoch_id: bytes
+    state: str
+    raised_at: int
+    changed_at: int
+    records: int
+    institutions: tuple[str, ...]
+    kinds: tuple[str, ...]
+    score: int
+
+
+class AlertSummarySchema(MessageSchema[AlertSummary]):
+    """JSON form of AlertSummary."""
+
+    message_class = AlertSummary
+    alert_id = Text(longest=64, pattern=ALERT_ID_PATTERN, required=True)
+    epoch_id = Packed(length=32, required=True)
+    state = Text(longest=32, pattern="^[a-z-]{1,32}$", required=True)
+    raised_at = Timestamp(required=True)
+    changed_at = Timestamp(required=True)
+    records = Whole(required=True)
+    institutions = list_of(PartyId(), most=10_000)
+    kinds = list_of(Kind(), most=1000)
+    score = Whole(required=True)
+
+
+@dataclass(frozen=True)
+class AlertList:
+    """A page of alerts; `next` is what to give as `after` for the following page, None on the last."""
+
+    alerts: tuple[AlertSummary, ...]
+    next: str | None = None
+
+
+class AlertListSchema(MessageSchema[AlertList]):
+    """JSON form of AlertList."""
+
+    message_class = AlertList
+    alerts = list_of(AlertSummarySchema, most=1000)
+    next = Text(longest=64, pattern=ALERT_ID_PATTERN, allow_none=True, load_default=None)
+
+
+@dataclass(frozen=True)
+class AlertQuery:
+    """Which page of alerts: those after the alert id `after`, at most `limit`."""
+
+    after: str | None = None
+    limit: int = 100
+
+
+class AlertQuerySchema(MessageSchema[AlertQuery]):
+    """Query form of AlertQuery."""
+
+    message_class = AlertQuery
+    after = Text(longest=64, pattern=ALERT_ID_PATTERN, load_default=None)
+    # A query parameter is text, so this one is not the strict Whole.
+    limit = fields.Integer(validate=validate.Range(min=1, max=1000), load_default=100)
+
+
+@dataclass(frozen=True)
+class AlertStatement:
+    """A submission statement of an institution, its signature, and the batch secret sealed to the recipients."""
+
+    statement: bytes
+    signature: bytes
+    institution_id: str
+    sealed: tuple[SealedSecretMessage, ...]
+
+
+class AlertStatementSchema(MessageSchema[AlertStatement]):
+    """JSON form of AlertStatement."""
+
+    message_class = AlertStatement
+    statement = Packed(min_length=1, max_length=1024, required=True)
+    signature = Packed(length=64, required=True)
+    institution_id = PartyId(required=True)
+    sealed = list_of(SealedSecretMessageSchema, most=1000)
+
+
+@dataclass(frozen=True)
+class AlertRecord:
+    """A record (packed as one), its Merkle path, its statement's index, and entries that a cap set aside."""
+
+    record: bytes
+    path: bytes
+    statement: int
+    set_aside: tuple[int, ...] = ()
+
+
+class AlertRecordSchema(MessageSchema[AlertRecord]):
+    """JSON form of AlertRecord."""
+
+    message_class = AlertRecord
+    record = Packed(min_length=1, max_length=LONGEST_PART, required=True)
+    path = Packed(min_length=8, max_length=8 + 32 * 32, required=True)
+    statement = Whole(required=True)
+    set_aside = Ascending(most=65535, longest=2000, required=True)
+
+
+@dataclass(frozen=True)
+class AlertDetail:
+    """One alert whole: the statements that cover its records, and the records still locked."""
+
+    alert_id: str
+    epoch_id: bytes
+    raised_at: int
+    changed_at: int
+    statements: tuple[AlertStatement, ...]
+    records: tuple[AlertRecord, ...]
+
+
+class AlertDetailSchema(MessageSchema[AlertDetail]):
+    """JSON form of AlertDetail."""
+
+    message_class = AlertDetail
+    alert_id = Text(longest=64, pattern=ALERT_ID_PATTERN, required=True)
+    epoch_id = Packed(length=32, required=True)
+    raised_at = Timestamp(required=True)
+    changed_at = Timestamp(required=True)
+    statements = list_of(AlertStatementSchema, most=MOST_RECORDS)
+    records = list_of(AlertRecordSchema, most=MOST_RECORDS)
