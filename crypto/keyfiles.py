@@ -83,7 +83,7 @@ def read_key_file(path: Path, passphrase: str) -> KeyRing:
     try:
         plain = pyrage.passphrase.decrypt(sealed, passphrase)
     except pyrage.DecryptError as error:
-        if "failed" in str(error).lower():
+        if str(error) == "Decryption failed":
             raise WrongPassphrase(f"the passphrase does not open {path}") from None
         raise InvalidKeyFile(f"{path} is damaged, or was not encrypted with a passphrase by age") from None
     except (TypeError, ValueError):

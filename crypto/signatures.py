@@ -29,7 +29,7 @@ _KEY_ID_LABEL = b"crosslight/v1 key\x00"
 
 # The y coordinates of the eight points whose order divides 8. The sign bit is ignored when comparing, so that the
 # encodings of x = 0 with the bit set, which are not canonical, fall with them.
-_ORDER_EIGHT = 2707385501144840649318225287225658788936804267575313519463743609750303021540
+_ORDER_EIGHT = 2707385501144840649318225287225658788936804267575313519463743609750303402022
 _SMALL_ORDER_Y = frozenset({0, 1, _FIELD_PRIME - 1, _ORDER_EIGHT, _FIELD_PRIME - _ORDER_EIGHT})
 
 SignedMessage = tuple[bytes, bytes, bytes]
