@@ -6,8 +6,6 @@ Knows no document's meaning.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +17,7 @@ from crypto.errors import CryptoError
 from crypto.group import check_elements
 from crypto.signatures import check_public_key
 from policies.errors import DocumentRefused
+from wire.packed import InvalidPacked, unpack
 
 INTEGER_MAXIMUM = 2**53 - 1
 KEY_LENGTH = 32
@@ -29,20 +28,6 @@ _IDENTIFIER = re.compile(r"[a-z0-9.-]{1,64}", re.ASCII)
 def is_party_id(text: object) -> bool:
     """Whether `text` is an id: 1 to 64 characters out of a-z, 0-9, '.' and '-'."""
     return isinstance(text, str) and _IDENTIFIER.fullmatch(text) is not None
-
-
-def encode_base64url(data: bytes) -> str:
-    """base64url without padding (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def decode_base64url(text: str) -> bytes | None:
-    """The bytes whose one encoding is `text`; None where it is not canonical base64url without padding."""
-    try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if encode_base64url(data) == text else None
 
 
 class Number(fields.Field[int]):
@@ -105,8 +90,11 @@ class Bytes(fields.Field[bytes]):
         self._length = length
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bytes:
-        decoded = decode_base64url(value) if isinstance(value, str) else None
-        if decoded is None or len(decoded) != self._length:
+        try:
+            decoded = unpack(value) if isinstance(value, str) else b""
+        except InvalidPacked:
+            decoded = b""
+        if len(decoded) != self._length:
             raise ValidationError(f"must be {self._length} bytes in base64url without padding")
         return decoded
 

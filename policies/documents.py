@@ -19,8 +19,10 @@ from typing import Any
 import rfc8785
 
 from crypto.signatures import SIGNATURE_LENGTH, SigningKey, is_valid
-from policies.document_fields import decode_base64url, encode_base64url, is_party_id
+from policies.document_fields import is_party_id
 from policies.errors import DocumentRefused
+from wire.packed import InvalidPacked, pack, unpack
+from wire.strict_json import InvalidJson, parse_json
 
 HASH_LENGTH = 32
 FILE_LIMIT = 16 * 1024 * 1024
@@ -57,7 +59,7 @@ class SignedDocument:
 
     def to_json(self) -> dict[str, Any]:
         """The form in files: {"document": ..., "signatures": {party: base64url}}."""
-        signatures = {party: encode_base64url(signature) for party, signature in sorted(self.signatures.items())}
+        signatures = {party: pack(signature) for party, signature in sorted(self.signatures.items())}
         return {"document": self.document, "signatures": signatures}
 
     @classmethod
@@ -130,16 +132,6 @@ def verify_signatures(signed: SignedDocument, keys: Mapping[str, bytes]) -> set[
     }
 
 
-def parse_json(text: str | bytes) -> object:
-    """Parse JSON strictly: UTF-8, no key twice, no NaN; raises DocumentRefused."""
-    try:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8")
-        return json.loads(text, object_pairs_hook=_object_without_duplicates, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise DocumentRefused(f"This is not JSON: {error}.") from None
-
-
 def read_json_file(path: Path) -> object:
     """Parse the JSON file at `path`; raises DocumentRefused naming it."""
     try:
@@ -151,8 +143,8 @@ def read_json_file(path: Path) -> object:
         raise DocumentRefused(f"{path} is longer than any document ({FILE_LIMIT} bytes).")
     try:
         return parse_json(content)
-    except DocumentRefused as refused:
-        raise DocumentRefused(f"{path}: {refused.reason}") from None
+    except InvalidJson as error:
+        raise DocumentRefused(f"{path} is not a document: {error}.") from None
 
 
 def read_document_file(path: Path) -> SignedDocument:
@@ -170,8 +162,12 @@ def write_document_file(path: Path, signed: SignedDocument) -> None:
 
 
 def write_json_file(path: Path, value: object) -> None:
-    """Write `value` as indented JSON, atomically: a crash leaves the old file or the new one, whole."""
-    content = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    """Write `value` as indented JSON, atomically."""
+    write_file(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_file(path: Path, content: str) -> None:
+    """Write a public text file atomically: a crash leaves the old file or the new one, whole."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -193,8 +189,11 @@ def write_json_file(path: Path, value: object) -> None:
 def _read_signature(party: str, text: object) -> bytes:
     if not is_party_id(party):
         raise DocumentRefused("A signature is listed under something that is no party's id.")
-    signature = decode_base64url(text) if isinstance(text, str) else None
-    if signature is None or len(signature) != SIGNATURE_LENGTH:
+    try:
+        signature = unpack(text) if isinstance(text, str) else b""
+    except InvalidPacked:
+        signature = b""
+    if len(signature) != SIGNATURE_LENGTH:
         raise DocumentRefused(f"The signature of {party} is not 64 bytes in base64url without padding.")
     return signature
 
@@ -226,16 +225,3 @@ def _check_text(text: str, where: str) -> None:
         raise DocumentRefused(f"{where} is text that is not in Unicode's form NFC.")
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise DocumentRefused(f"{where} is text that is not valid Unicode.")
-
-
-def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise ValueError(f"the key {key!r} stands twice in one object")
-        result[key] = value
-    return result
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no number")

@@ -21,7 +21,6 @@ from policies.document_fields import (
     MapOf,
     Number,
     Text,
-    encode_base64url,
     load,
     part,
 )
@@ -40,6 +39,7 @@ from policies.terms import (
     kinds_to_document,
     rule_to_document,
 )
+from wire.packed import pack
 
 EPOCH_TYPE = "crosslight/v1 epoch"
 
@@ -80,7 +80,7 @@ class Epoch:
             "number": self.number,
             "not_before": self.not_before,
             "not_after": self.not_after,
-            "policy_hash": encode_base64url(self.policy_hash),
+            "policy_hash": pack(self.policy_hash),
             "padded_size": self.padded_size,
             "t_h": self.t_h,
             "member_quorum": self.member_quorum,
@@ -88,7 +88,7 @@ class Epoch:
             "kinds": kinds_to_document(self.kinds),
             "opening_rule": rule_to_document(self.opening_rule),
             "families": {
-                family: [encode_base64url(commitment) for commitment in commitments]
+                family: [pack(commitment) for commitment in commitments]
                 for family, commitments in self.families.items()
             },
         }

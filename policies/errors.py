@@ -5,12 +5,14 @@ It knows no reason by itself; whoever refuses writes the sentence.
 
 from __future__ import annotations
 
+from runtime.exits import ExitCode, UserError
 
-class DocumentRefused(Exception):
+
+class DocumentRefused(UserError):
     """A document that must not be relied on; the text is one plain sentence that says what is wrong with it."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+        super().__init__(reason, ExitCode.DOCUMENTS_REFUSED)
         self.reason = reason
 
 

@@ -24,11 +24,11 @@ from policies.document_fields import (
     Number,
     PublicKey,
     Text,
-    encode_base64url,
 )
 from policies.documents import Document
 from policies.errors import DocumentRefused
 from policies.terms import HOLDER_LIMIT
+from wire.packed import pack
 
 BROKER = "broker"
 REPORT_DESK = "report-desk"
@@ -64,7 +64,7 @@ class Member:
             "institution_id": self.institution_id,
             "role": self.role,
             "group_id": self.group_id,
-            "signing_key": encode_base64url(self.signing_key),
+            "signing_key": pack(self.signing_key),
             "budgets": dict(self.budgets),
         }
 
@@ -82,7 +82,7 @@ class EnrolledRecipient:
         return {
             "recipient_id": self.recipient_id,
             "group_id": self.group_id,
-            "signing_key": encode_base64url(self.signing_key),
+            "signing_key": pack(self.signing_key),
         }
 
 
@@ -105,9 +105,9 @@ class Recipient:
         return {
             "recipient_id": self.recipient_id,
             "group_id": self.group_id,
-            "signing_key": encode_base64url(self.signing_key),
-            "key_id": encode_base64url(self.key_id),
-            "key": encode_base64url(self.key),
+            "signing_key": pack(self.signing_key),
+            "key_id": pack(self.key_id),
+            "key": pack(self.key),
             "not_after": self.not_after,
         }
 
@@ -130,8 +130,8 @@ class Holder:
         """The JSON form in an epoch document."""
         return {
             "index": self.index,
-            "key": encode_base64url(self.key),
-            "dkg_key": encode_base64url(self.dkg_key),
+            "key": pack(self.key),
+            "dkg_key": pack(self.dkg_key),
             "group_id": self.group_id,
         }
 
@@ -170,7 +170,7 @@ class Broker:
 
     def to_document(self) -> Document:
         """The JSON form."""
-        return {"key": encode_base64url(self.key), "address": self.address}
+        return {"key": pack(self.key), "address": self.address}
 
 
 class MemberSchema(DocumentSchema):

@@ -15,7 +15,7 @@ from marshmallow import post_load
 from crypto.errors import CryptoError
 from crypto.sealing import check_recipient_key
 from crypto.signatures import key_id
-from policies.document_fields import Bytes, DocumentSchema, ListOf, Number, Text, encode_base64url, load, part
+from policies.document_fields import Bytes, DocumentSchema, ListOf, Number, Text, load, part
 from policies.documents import HASH_LENGTH, Document, document_hash
 from policies.errors import DocumentRefused
 from policies.parties import (
@@ -26,6 +26,7 @@ from policies.parties import (
     check_keys_differ,
     check_party_ids,
 )
+from wire.packed import pack
 
 ROSTER_TYPE = "crosslight/v1 roster"
 
@@ -57,8 +58,8 @@ class Roster:
         return {
             "type": ROSTER_TYPE,
             "version": self.version,
-            "previous": encode_base64url(self.previous),
-            "epoch_id": encode_base64url(self.epoch_id),
+            "previous": pack(self.previous),
+            "epoch_id": pack(self.epoch_id),
             "members": [member.to_document() for member in self.members],
             "recipients": [recipient.to_document() for recipient in self.recipients],
             "witness_policy": self.witness_policy,
@@ -82,10 +83,12 @@ class Roster:
     @cached_property
     def keys(self) -> Mapping[str, bytes]:
         """Signing key of each member and recipient by id."""
-        return {
-            **self.member_keys,
-            **{name: recipient.signing_key for name, recipient in self.recipients_by_id.items()},
-        }
+        return {**self.member_keys, **self.recipient_keys}
+
+    @cached_property
+    def recipient_keys(self) -> Mapping[str, bytes]:
+        """Signing key of each recipient by id."""
+        return {recipient.recipient_id: recipient.signing_key for recipient in self.recipients}
 
     @cached_property
     def member_keys(self) -> Mapping[str, bytes]:
