@@ -9,10 +9,9 @@ from marshmallow import fields, validate
 
 from wire.fields import Ascending, Kind, Packed, PartyId, Text, Timestamp, Whole, list_of
 from wire.messages.message import MessageSchema
-from wire.messages.submission import LONGEST_PART, SealedSecretMessage, SealedSecretMessageSchema
+from wire.messages.submission import LONGEST_PART, PART_LIMIT, SealedSecretMessage, SealedSecretMessageSchema
 
 ALERT_ID_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
-MOST_RECORDS = 100_000
 
 
 @dataclass(frozen=True)
@@ -120,12 +119,14 @@ class AlertRecordSchema(MessageSchema[AlertRecord]):
 
 @dataclass(frozen=True)
 class AlertDetail:
-    """One alert whole: the statements that cover its records, and the records still locked."""
+    """A page of one alert: records still locked (from `offset` on, of `total`) and the statements that cover them."""
 
     alert_id: str
     epoch_id: bytes
     raised_at: int
     changed_at: int
+    total: int
+    offset: int
     statements: tuple[AlertStatement, ...]
     records: tuple[AlertRecord, ...]
 
@@ -138,5 +139,23 @@ class AlertDetailSchema(MessageSchema[AlertDetail]):
     epoch_id = Packed(length=32, required=True)
     raised_at = Timestamp(required=True)
     changed_at = Timestamp(required=True)
-    statements = list_of(AlertStatementSchema, most=MOST_RECORDS)
-    records = list_of(AlertRecordSchema, most=MOST_RECORDS)
+    total = Whole(required=True)
+    offset = Whole(required=True)
+    statements = list_of(AlertStatementSchema, most=PART_LIMIT)
+    records = list_of(AlertRecordSchema, most=PART_LIMIT)
+
+
+@dataclass(frozen=True)
+class AlertPageQuery:
+    """Which page of an alert's records: from `offset` on, at most `limit`."""
+
+    offset: int = 0
+    limit: int = PART_LIMIT
+
+
+class AlertPageQuerySchema(MessageSchema[AlertPageQuery]):
+    """Query form of AlertPageQuery."""
+
+    message_class = AlertPageQuery
+    offset = fields.Integer(validate=validate.Range(min=0, max=2**53 - 1), load_default=0)
+    limit = fields.Integer(validate=validate.Range(min=1, max=PART_LIMIT), load_default=PART_LIMIT)
