@@ -71,6 +71,14 @@ class InvalidSealed(CryptoError):
     """Sealed bytes that do not open under the key given."""
 
 
+class InvalidKeygenSession(CryptoError):
+    """A key generation that cannot be: wrong parameters or keys, or steps and messages that do not belong together."""
+
+
+class InvalidCertificate(CryptoError):
+    """The certificate of a key generation whose bytes are not those of its session."""
+
+
 class KeygenFault(CryptoError):
     """A participant of a key generation that broke the protocol; `participant` is its index."""
 
