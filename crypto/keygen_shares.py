@@ -1,4 +1,4 @@
-"""The dealt shares of key generation (C2SP cocktail-dkg v0.2.1): made, encrypted to one participant, opened and checked.
+"""The dealt shares of key generation (C2SP cocktail-dkg v0.2.1): made, encrypted to one participant, opened.
 
 XChaCha20-Poly1305 under keys from two Diffie-Hellman secrets, ephemeral and static. It knows no step and no transcript.
 """

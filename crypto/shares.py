@@ -69,6 +69,15 @@ def public_share(commitments: Sequence[bytes], index: int) -> bytes:
     return running
 
 
+def share_name(public_key: bytes, share_version: int = 1) -> str:
+    """The name of a share in its holder's key file: A_0 of its family's key (32 bytes) in hex, and the share's version.
+
+    So the holder finds it from an epoch's commitments alone, and shares of two keys never take each other's place.
+    """
+    check_length(public_key, group.ELEMENT_LENGTH, "a public key")
+    return f"share.{public_key.hex()}.{share_version}"
+
+
 def check_share(share: bytes, commitments: Sequence[bytes], index: int) -> None:
     """Raise InvalidShare unless the holder's share (32 bytes) is the one that the commitments promise."""
     scalars.check_scalars(share)
