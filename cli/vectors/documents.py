@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cli.vectors.keys import WorkedKeys
+from cli.vectors.keys import Surroundings
 from cli.vectors.report import Node
 from crypto import sealing, shares
 from crypto.signatures import SigningKey
@@ -17,7 +17,7 @@ from policies.roster import Roster
 from wire.packed import pack
 
 
-def check_documents(file: Node, keys: WorkedKeys | None) -> None:
+def check_documents(file: Node, around: Surroundings) -> None:
     """Both documents, and the secrets that the other files are made from."""
     signing_keys = {
         party: SigningKey(seed.octets()) for party, seed in file["secrets"]["ed25519_seeds"].members().items()

@@ -5,7 +5,7 @@ Protocol sections 1 to 3.
 
 from __future__ import annotations
 
-from cli.vectors.keys import WorkedKeys
+from cli.vectors.keys import Surroundings
 from cli.vectors.report import Node
 from crypto import group, oprf, scalars, shares
 from crypto.envelopes import overlap_secret
@@ -13,7 +13,7 @@ from crypto.records import Context
 from crypto.tags import identifier_input
 
 
-def check_oprf_threshold(file: Node, keys: WorkedKeys | None) -> None:
+def check_oprf_threshold(file: Node, around: Surroundings) -> None:
     """Every case: key generation from its polynomials, then each run of a set of holders."""
     for case in file["cases"].each():
         with case.guard():
@@ -25,7 +25,7 @@ def check_oprf_threshold(file: Node, keys: WorkedKeys | None) -> None:
                 _check_run(case, run)
 
 
-def check_record_secret(file: Node, keys: WorkedKeys | None) -> None:
+def check_record_secret(file: Node, around: Surroundings) -> None:
     """The context, its element, each set's answers and the secret that they add up to."""
     context = Context(
         file["epoch_id"].octets(),
@@ -49,10 +49,9 @@ def check_record_secret(file: Node, keys: WorkedKeys | None) -> None:
             y_r = oprf.outputs([ctx], _combined(run))[0]
             file["y_r"].equals(y_r)
     file["overlap_secret"].equals(overlap_secret(file["y_r"].octets()))
-    if keys is not None and keys.epoch_id == context.epoch_id:
-        known = keys.output("record", ctx)
-        if known is not None:
-            file["y_r"].equals(known)
+    known = around.record_output(context.epoch_id, ctx)
+    if known is not None:
+        file["y_r"].equals(known)
 
 
 def _check_key(case: Node) -> None:

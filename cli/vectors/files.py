@@ -9,12 +9,12 @@ from typing import Any
 
 from cli.vectors.documents import check_documents
 from cli.vectors.evaluation import check_oprf_threshold, check_record_secret
-from cli.vectors.keys import WorkedKeys, worked_keys
+from cli.vectors.keys import Surroundings, surroundings
 from cli.vectors.records import check_hpke_xwing, check_record, check_submission, check_tags
 from cli.vectors.report import Node, Report
 from cli.vectors.rules import check_ed25519_strict, check_merkle, check_opening_rule
 
-Check = Callable[[Node, WorkedKeys | None], None]
+Check = Callable[[Node, Surroundings], None]
 
 FORMS: Mapping[str, tuple[Check, frozenset[str]]] = {
     "documents": (check_documents, frozenset({"epoch", "roster"})),
@@ -33,12 +33,14 @@ FORMS: Mapping[str, tuple[Check, frozenset[str]]] = {
 
 def check_folder(folder: Path) -> dict[str, Report]:
     """A report for each .json file of `folder`, by name, in order. Nothing in a file can make this raise."""
-    parsed = {path.name: _parse(path) for path in sorted(folder.glob("*.json"))}
-    keys = worked_keys(next((value for name, value in parsed.items() if _form(name, value) == "documents"), None))
-    return {name: _check_file(name, value, keys) for name, value in parsed.items()}
+    parsed: dict[str, object] = {path.name: _parse(path) for path in sorted(folder.glob("*.json"))}
+    by_form = {_form(name, value): value for name, value in reversed(parsed.items())}
+    around = surroundings(by_form.get("documents"), by_form.get("hpke_xwing"))
+    return {name: check_file(name, value, around) for name, value in parsed.items()}
 
 
-def _check_file(name: str, value: object, keys: WorkedKeys | None) -> Report:
+def check_file(name: str, value: object, around: Surroundings) -> Report:
+    """The report on one parsed file."""
     report = Report()
     form = _form(name, value)
     if isinstance(value, _Unreadable):
@@ -48,7 +50,7 @@ def _check_file(name: str, value: object, keys: WorkedKeys | None) -> Report:
     else:
         check, _ = FORMS[form]
         with report.at(""):
-            check(Node(value, "", report), keys)
+            check(Node(value, "", report), around)
         if report.checked == 0 and not report.differences:
             report.differ("", f"holds nothing to check as {form}")
     return report

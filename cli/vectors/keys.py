@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from crypto import oprf, scalars, shares
 from crypto.errors import CryptoError
+from crypto.sealing import SealedSecret, sealed_ref
 from crypto.tags import Entry, identifier_input, possession_entry, sort_entries, support_entry
 from policies.documents import document_hash
 from policies.epoch import Epoch
@@ -73,3 +74,39 @@ def join(by_index: Mapping[int, bytes], threshold: int) -> bytes:
     holder_set = sorted(by_index)[:threshold]
     weighted = b"".join(shares.weighted_key(by_index[index], index, holder_set) for index in holder_set)
     return scalars.total(weighted)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a file's check may take from the other files of its folder: keys and the sealed batch secret, if there."""
+
+    keys: WorkedKeys | None = None
+    idempotency_key: bytes = b""
+    sealed: SealedSecret | None = None
+
+    def record_output(self, epoch_id: bytes, ctx: bytes) -> bytes | None:
+        """The output `y_r` for the context, where it is one of the known epoch."""
+        if self.keys is None or self.keys.epoch_id != epoch_id:
+            return None
+        return self.keys.output("record", ctx)
+
+    def sealed_ref(self, idempotency_key: bytes, named: bytes) -> bytes | None:
+        """The sealed_ref of a submission that is the sealed secret's by its key or by the ref that it names."""
+        if self.sealed is None:
+            return None
+        if self.idempotency_key != idempotency_key and sealed_ref(self.idempotency_key, [self.sealed]) != named:
+            return None
+        return sealed_ref(idempotency_key, [self.sealed])
+
+
+def surroundings(documents: object, hpke: object) -> Surroundings:
+    """What parsed documents.json and hpke_xwing.json (None where missing) give to the other files."""
+    keys = worked_keys(documents)
+    try:
+        enc, ciphertext = bytes.fromhex(hpke["enc"]), bytes.fromhex(hpke["ciphertext"])  # type: ignore[index]
+        sealed = SealedSecret(hpke["recipient_id"], bytes.fromhex(hpke["key_id"]), enc, ciphertext)  # type: ignore[index]
+        idempotency_key = bytes.fromhex(hpke["idempotency_key"])  # type: ignore[index]
+        sealed_ref(idempotency_key, [sealed])
+    except (KeyError, TypeError, ValueError, AttributeError, CryptoError):
+        return Surroundings(keys)
+    return Surroundings(keys, idempotency_key, sealed)

@@ -9,19 +9,19 @@ import json
 
 import rfc8785
 
-from cli.vectors.keys import WorkedKeys
+from cli.vectors.keys import Surroundings, WorkedKeys
 from cli.vectors.report import Node
 from crypto import envelopes, merkle, records, sealing, second_hpke, statements, tags
 from crypto.signatures import SigningKey, key_id, verify
 
 
-def check_tags(file: Node, keys: WorkedKeys | None) -> None:
+def check_tags(file: Node, around: Surroundings) -> None:
     """Each identifier's way from its input to its entry, and the order of all entries."""
     epoch_id, ctx = file["epoch_id"].octets(), file["ctx"].octets()
     file["ctx"].equals(records.Context.decode(ctx).encode())
     for case in file["identifiers"].each():
         with case.guard():
-            _check_identifier(case, epoch_id, ctx, keys)
+            _check_identifier(case, epoch_id, ctx, around.keys)
     entries = [tags.Entry.decode(case["entry"].octets()) for case in file["identifiers"].each()]
     file["sorted_entries"].equals([entry.encode() for entry in tags.sort_entries(entries)])
 
@@ -46,7 +46,7 @@ def _check_identifier(case: Node, epoch_id: bytes, ctx: bytes, keys: WorkedKeys 
         desk.equals(tags.report_desk_entry(kind, y).encode())
 
 
-def check_hpke_xwing(file: Node, keys: WorkedKeys | None) -> None:
+def check_hpke_xwing(file: Node, around: Surroundings) -> None:
     """The recipient's key, what is sealed to it, opened by both implementations, and the sealed bytes themselves."""
     seed, secret = file["recipient_seed"].octets(), file["batch_secret"].octets()
     public_key = sealing.recipient_public_key(seed)
@@ -58,33 +58,42 @@ def check_hpke_xwing(file: Node, keys: WorkedKeys | None) -> None:
     info = sealing.seal_info(epoch_id, institution_id, idempotency_key, recipient_id, key_id(public_key))
     file["info"].equals(info)
     sealed = sealing.SealedSecret(recipient_id, key_id(public_key), file["enc"].octets(), file["ciphertext"].octets())
-    file["batch_secret"].equals(sealing.open_batch_secret(seed, sealed, info))
     file["sealed_ref"].equals(sealing.sealed_ref(idempotency_key, [sealed]))
     if second_hpke.available():
         enc, ciphertext = second_hpke.seal(public_key, secret, info, coins=file["coins"].octets())
         file["enc"].equals(enc)
         file["ciphertext"].equals(ciphertext)
-        file["batch_secret"].equals(second_hpke.unseal(seed, sealed.enc, sealed.ciphertext, info))
+        with file["ciphertext"].guard():
+            file["batch_secret"].equals(second_hpke.unseal(seed, sealed.enc, sealed.ciphertext, info))
+    with file["ciphertext"].guard():
+        file["batch_secret"].equals(sealing.open_batch_secret(seed, sealed, info))
 
 
-def check_record(file: Node, keys: WorkedKeys | None) -> None:
+def check_record(file: Node, around: Surroundings) -> None:
     """One record from its identifiers to its leaf, and its envelope in both directions."""
     ctx = file["ctx"].octets()
     context = records.Context.decode(ctx)
     file["ctx"].equals(context.encode())
     file["institution_id"].equals(context.institution_id)
-    entries = _check_entries(file, context, keys)
+    entries = _check_entries(file, context, around.keys)
     hashes = tuple(map(records.entry_hash, file["salts"].octets_each(), entries))
     file["entry_hashes"].equals(hashes)
     head = records.Head(context, file["sealed_ref"].octets(), hashes).encode()
     file["head"].equals(head)
-    if keys is not None and keys.epoch_id == context.epoch_id and (y_r := keys.output("record", ctx)) is not None:
+    _check_sealed_ref(file, around)
+    if (y_r := around.record_output(context.epoch_id, ctx)) is not None:
         file["overlap_secret"].equals(envelopes.overlap_secret(y_r))
     with file.guard():
         _check_envelope(file, ctx, head)
     record = records.record_bytes(head, records.Record(head, (), (), file["envelope"].octets()).envelope_hash)
     file["record"].equals(record)
     file["leaf"].equals(records.leaf(record))
+
+
+def _check_sealed_ref(file: Node, around: Surroundings) -> None:
+    computed = around.sealed_ref(file["idempotency_key"].octets(), file["sealed_ref"].octets())
+    if computed is not None:
+        file["sealed_ref"].equals(computed)
 
 
 def _check_entries(node: Node, context: records.Context, keys: WorkedKeys | None) -> list[bytes]:
@@ -124,13 +133,14 @@ def _check_envelope(file: Node, ctx: bytes, head: bytes) -> None:
     file["payload"].equals(envelopes.open_envelope(recipient, overlap, ctx, head, envelope, padded_size))
 
 
-def check_submission(file: Node, keys: WorkedKeys | None) -> None:
+def check_submission(file: Node, around: Surroundings) -> None:
     """Each record, the root and paths over them, the statement and the withdrawal with their signatures."""
     key = SigningKey(file["signing_seed"].octets())
     file["public_key"].equals(key.public_key)
     for case in file["records"].each():
         with case.guard():
-            _check_submitted(file, case, keys)
+            _check_submitted(file, case, around.keys)
+    _check_sealed_ref(file, around)
     leaves = [case["leaf"].octets() for case in file["records"].each()]
     root = merkle.root(leaves)
     file["root"].equals(root)

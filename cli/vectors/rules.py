@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
-from cli.vectors.keys import WorkedKeys
+from cli.vectors.keys import Surroundings
 from cli.vectors.report import Node
 from crypto import merkle
 from crypto.signatures import is_valid
 from policies.opening_rule import Circumstances, KindPolicy, OpeningRule, ShownEntry, ShownRecord, opening
 
 
-def check_merkle(file: Node, keys: WorkedKeys | None) -> None:
+def check_merkle(file: Node, around: Surroundings) -> None:
     """Each tree's root and every path, made and followed."""
     for tree in file["trees"].each():
         with tree.guard():
@@ -25,7 +25,7 @@ def check_merkle(file: Node, keys: WorkedKeys | None) -> None:
                     file.report.compare(path.path, found, index)
 
 
-def check_ed25519_strict(file: Node, keys: WorkedKeys | None) -> None:
+def check_ed25519_strict(file: Node, around: Surroundings) -> None:
     """Whether each signature is accepted as the file says."""
     for case in file["cases"].each():
         with case.guard():
@@ -33,7 +33,7 @@ def check_ed25519_strict(file: Node, keys: WorkedKeys | None) -> None:
             case["valid"].equals(is_valid(*signature))
 
 
-def check_opening_rule(file: Node, keys: WorkedKeys | None) -> None:
+def check_opening_rule(file: Node, around: Surroundings) -> None:
     """Which records open in each case, and the groups that support them."""
     kinds = {kind: _kind_policy(node) for kind, node in file["kinds"].members().items()}
     groups = {institution: node.text() for institution, node in file["groups"].members().items()}
