@@ -70,8 +70,8 @@ class Identifier(fields.Field[str]):
 class Text(fields.Field[str]):
     """Any text of at most `longest` characters, at least one; or exactly one of `choices`."""
 
-    def __init__(self, *, longest: int = 4096, choices: tuple[str, ...] = ()) -> None:
-        super().__init__(required=True)
+    def __init__(self, *, longest: int = 4096, choices: tuple[str, ...] = (), required: bool = True) -> None:
+        super().__init__(required=required)
         self._longest, self._choices = longest, choices
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
@@ -85,8 +85,8 @@ class Text(fields.Field[str]):
 class Bytes(fields.Field[bytes]):
     """A byte string of `length` bytes in base64url without padding."""
 
-    def __init__(self, length: int) -> None:
-        super().__init__(required=True)
+    def __init__(self, length: int, *, required: bool = True) -> None:
+        super().__init__(required=required)
         self._length = length
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bytes:
@@ -117,8 +117,8 @@ class PublicKey(Bytes):
 class Element(Bytes):
     """A ristretto255 group element, canonical and not the identity."""
 
-    def __init__(self) -> None:
-        super().__init__(KEY_LENGTH)
+    def __init__(self, *, required: bool = True) -> None:
+        super().__init__(KEY_LENGTH, required=required)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **context: Any) -> bytes:
         element = super()._deserialize(value, attr, data, **context)
@@ -145,8 +145,8 @@ class ListOf(fields.List[Any]):
 class MapOf(fields.Field[dict[str, Any]]):
     """A JSON object from ids or kinds to `item`."""
 
-    def __init__(self, item: fields.Field[Any]) -> None:
-        super().__init__(required=True)
+    def __init__(self, item: fields.Field[Any], *, required: bool = True) -> None:
+        super().__init__(required=required)
         self._item = item
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> dict[str, Any]:

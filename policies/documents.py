@@ -35,8 +35,18 @@ Document = dict[str, Any]
 
 _TYPE_PREFIX = "crosslight/v1 "
 _TYPES = frozenset(
-    _TYPE_PREFIX + name
-    for name in ("enrolment", "epoch", "roster", "refresh", "completeness", "destruction", "receipt", "counts")
+    f"{_TYPE_PREFIX}{name}"
+    for name in (
+        "enrolment",
+        "epoch",
+        "roster",
+        "refresh",
+        "completeness",
+        "destruction",
+        "receipt",
+        "counts",
+        "recipient-key",
+    )
 )
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from crypto.signatures import key_id
-from policies.documents import SignedDocument, document_hash, verify_signatures
+from policies.documents import Document, SignedDocument, document_hash, verify_signatures
 from policies.enrolment import Enrolment, check_budgets
 from policies.epoch import Epoch
 from policies.errors import DocumentRefused
@@ -76,42 +76,49 @@ class Trust:
 
     def with_epoch(self, signed: SignedDocument) -> Trust:
         """Take the next epoch, without a roster yet (rules 4 to 7). The epoch held already changes nothing."""
-        epoch = Epoch.from_document(signed.document)
-        self._check_epoch_agrees(epoch)
+        epoch = self.review_epoch(signed.document)
         name = f"epoch {epoch.number}"
         _require_all(signed, self.enrolment.holder_keys, name)
         _require_quorum(signed, self.enrolment.member_keys, self.enrolment.member_quorum, name)
         held = self.current_epoch
-        if held is not None and held.epoch_id == epoch.epoch_id:
-            return self
-        if held is not None and held.number == epoch.number:
-            raise DocumentRefused(
-                f"There are two signed documents for epoch {epoch.number}: {held.epoch_id.hex()} is held, and "
-                f"{epoch.epoch_id.hex()} is refused. The signers must say why."
-            )
-        if held is not None and held.number > epoch.number:
+        if held is None or held.number < epoch.number:
+            return Trust(self.enrolment, current_epoch=epoch)
+        if held.number > epoch.number:
             raise DocumentRefused(f"Epoch {epoch.number} is older than epoch {held.number}, which is held.")
-        return Trust(self.enrolment, current_epoch=epoch)
+        if held.epoch_id != epoch.epoch_id:
+            raise _fork(f"epoch {epoch.number}", held.epoch_id, epoch.epoch_id)
+        return self
 
     def with_roster(self, signed: SignedDocument) -> Trust:
         """Take the next version of the epoch's roster (rules 8 to 11). A version held already changes nothing."""
-        roster = Roster.from_document(signed.document)
-        self._check_roster_fits_epoch(roster)
-        earlier = self._versions_before(roster)
-        check_identities(roster, self.enrolment, earlier)
+        roster = self.review_roster(signed.document)
         name = f"roster {roster.version}"
-        members = earlier[-1].member_keys if earlier else self.enrolment.member_keys
         _require_all(signed, self.enrolment.holder_keys, name)
-        _require_quorum(signed, members, self.enrolment.member_quorum, name)
-        if len(earlier) == len(self.rosters):
+        _require_quorum(signed, self.roster_signers(roster), self.enrolment.member_quorum, name)
+        if roster.version == len(self.rosters) + 1:
             return replace(self, rosters=(*self.rosters, roster))
-        held = self.rosters[len(earlier)]
+        held = self.rosters[roster.version - 1]
         if held.hash != roster.hash:
-            raise DocumentRefused(
-                f"There are two signed documents for roster {roster.version}: {held.hash.hex()} is held, and "
-                f"{roster.hash.hex()} is refused. The signers must say why."
-            )
+            raise _fork(f"roster {roster.version}", held.hash, roster.hash)
         return self
+
+    def review_epoch(self, document: Document) -> Epoch:
+        """What a party checks before it signs: all that rules 4 and 5 ask but the signatures."""
+        epoch = Epoch.from_document(document)
+        self._check_epoch_agrees(epoch)
+        return epoch
+
+    def review_roster(self, document: Document) -> Roster:
+        """What a party checks before it signs: all that rules 8 to 10 ask but the signatures."""
+        roster = Roster.from_document(document)
+        self._check_roster_fits_epoch(roster)
+        check_identities(roster, self.enrolment, self._versions_before(roster))
+        return roster
+
+    def roster_signers(self, roster: Roster) -> Mapping[str, bytes]:
+        """The members, with their keys, of whom a quorum must sign `roster` (rule 11)."""
+        earlier = self._versions_before(roster)
+        return earlier[-1].member_keys if earlier else self.enrolment.member_keys
 
     def with_document(self, signed: SignedDocument) -> Trust:
         """Take an epoch or a roster, whichever it is; the pinned enrolment again changes nothing."""
@@ -287,6 +294,13 @@ def establish(pinned_hash: bytes, documents: Iterable[SignedDocument]) -> Trust:
 
 def _epoch_number(signed: SignedDocument) -> int:
     return Epoch.from_document(signed.document).number
+
+
+def _fork(what: str, held: bytes, other: bytes) -> DocumentRefused:
+    return DocumentRefused(
+        f"There are two signed documents for {what}: {held.hex()} is held, {other.hex()} is refused; its signers must "
+        "say why."
+    )
 
 
 def _require_all(signed: SignedDocument, keys: Mapping[str, bytes], name: str) -> None:
