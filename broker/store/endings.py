@@ -1,0 +1,117 @@
+"""How records end: withdrawn by a statement, or expired. Their rows go, tombstones stay until the epoch ends.
+
+What the index and the alerts still hold of them is queued in `removal` for the worker: every read and every match
+looks at the record's row, so that they are gone for everybody in the very transaction that ends them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, insert, select, text, update
+
+from broker.store import scratch
+from broker.store.schema import COMMITTED, EXPIRED, RECORD_SPAN, WITHDRAWN, removal, submission, withdrawal
+
+
+class WithdrawalRow(NamedTuple):
+    """A withdrawal that was applied. `receipt` is JSON text."""
+
+    seq: int
+    statement: bytes
+    signature: bytes
+    receipt: str
+
+
+def find_withdrawal(connection: Connection, epoch: int, institution: int, seq: int) -> WithdrawalRow | None:
+    """The institution's withdrawal with a sequence number."""
+    columns = (withdrawal.c.seq, withdrawal.c.statement, withdrawal.c.signature, withdrawal.c.receipt)
+    row = connection.execute(
+        select(*columns).where(
+            withdrawal.c.epoch == epoch, withdrawal.c.institution == institution, withdrawal.c.seq == seq
+        )
+    ).one_or_none()
+    return None if row is None else WithdrawalRow(row[0], bytes(row[1]), bytes(row[2]), row[3])
+
+
+def store_withdrawal(connection: Connection, epoch: int, institution: int, row: WithdrawalRow) -> None:
+    """Keep a withdrawal."""
+    connection.execute(insert(withdrawal), {"epoch": epoch, "institution": institution, **row._asdict()})
+
+
+_NAMED = "epoch = :epoch AND institution = :institution AND handle IN (SELECT handle FROM named)"
+_QUEUE_NAMED = text(f"INSERT INTO removal (epoch, record_id) SELECT epoch, record_id FROM record WHERE {_NAMED}")  # noqa: S608
+_DELETE_NAMED = text(f"DELETE FROM record WHERE {_NAMED}")  # noqa: S608
+_BURY_NAMED = text(
+    "INSERT INTO tombstone (epoch, institution, handle, reason, ended_at)"
+    " SELECT :epoch, :institution, n.handle, :reason, :now FROM named n WHERE true ON CONFLICT DO NOTHING"
+)
+
+
+def withdraw(connection: Connection, epoch: int, institution: int, handles: Sequence[bytes], now: int) -> None:
+    """End the institution's records named by `handles`; the same work whether or not any of them ever matched."""
+    scratch.prepare(connection)
+    scratch.refill(connection, scratch.named, [(handle,) for handle in handles])
+    values = {"epoch": epoch, "institution": institution}
+    connection.execute(_QUEUE_NAMED, values)
+    connection.execute(_DELETE_NAMED, values)
+    connection.execute(_BURY_NAMED, {**values, "reason": WITHDRAWN, "now": now})
+
+
+_RANGE = "epoch = :epoch AND record_id >= :first AND record_id < :end AND expires_at <= :now"
+_SOME_EXPIRED = text(f"SELECT record_id FROM record WHERE {_RANGE} ORDER BY record_id LIMIT :limit")  # noqa: S608
+_TOUCHED = "epoch = :epoch AND record_id IN (SELECT record_id FROM touched)"
+_QUEUE_TOUCHED = text(f"INSERT INTO removal (epoch, record_id) SELECT epoch, record_id FROM record WHERE {_TOUCHED}")  # noqa: S608
+_BURY_TOUCHED = text(
+    "INSERT INTO tombstone (epoch, institution, handle, reason, ended_at)"  # noqa: S608
+    f" SELECT epoch, institution, handle, :reason, :now FROM record WHERE {_TOUCHED} ON CONFLICT DO NOTHING"
+)
+_DELETE_TOUCHED = text(f"DELETE FROM record WHERE {_TOUCHED}")  # noqa: S608
+_NEXT_EXPIRY = text(
+    "SELECT min(expires_at) FROM record WHERE epoch = :epoch AND record_id >= :first AND record_id < :end"
+)
+
+
+def expire_some(connection: Connection, epoch: int, now: int, limit: int) -> bool:
+    """End at most `limit` records of one submission that have expired (now >= expires_at); False if there are none."""
+    due = connection.execute(
+        select(submission.c.submission)
+        .where(
+            submission.c.epoch == epoch,
+            submission.c.state == COMMITTED,
+            submission.c.next_expiry <= now,
+        )
+        .order_by(submission.c.next_expiry)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).scalar_one_or_none()
+    if due is None:
+        return False
+    scratch.prepare(connection)
+    span = {"epoch": epoch, "first": due * RECORD_SPAN, "end": (due + 1) * RECORD_SPAN}
+    expired = connection.execute(_SOME_EXPIRED, {**span, "now": now, "limit": limit}).scalars()
+    scratch.refill_numbers(connection, scratch.touched, expired)
+    connection.execute(_QUEUE_TOUCHED, {"epoch": epoch})
+    connection.execute(_BURY_TOUCHED, {"epoch": epoch, "reason": EXPIRED, "now": now})
+    connection.execute(_DELETE_TOUCHED, {"epoch": epoch})
+    connection.execute(
+        update(submission)
+        .where(submission.c.epoch == epoch, submission.c.submission == due)
+        .values(next_expiry=connection.execute(_NEXT_EXPIRY, span).scalar_one())
+    )
+    return True
+
+
+def queued_removals(connection: Connection, epoch: int, limit: int) -> list[int]:
+    """Some of the records that the index has still to forget."""
+    query = select(removal.c.record_id).where(removal.c.epoch == epoch).order_by(removal.c.record_id).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def forget_removals(connection: Connection, epoch: int, record_ids: Sequence[int]) -> None:
+    """The index has forgotten `record_ids`."""
+    scratch.refill_numbers(connection, scratch.touched, record_ids)
+    connection.execute(
+        delete(removal).where(removal.c.epoch == epoch, removal.c.record_id.in_(select(scratch.touched.c.record_id)))
+    )
