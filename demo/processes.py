@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from runtime.exits import Exit, UserError
+from runtime.exits import ExitCode, UserError
 
 READY_SECONDS = 60
 """How long a service may take until its /readyz answers 200."""
@@ -45,13 +45,13 @@ class Finished:
 class Processes:
     """The scenario's running services and the CPU seconds that each party has used so far.
 
-    `environment` is what every process gets beside the inherited one (the passphrase of its key file); `log_folder` takes
-    each service's standard error.
+    `environment` is what every process gets beside the inherited one (the passphrase of its key file); `log_folder`
+    takes each service's standard error.
     """
 
     log_folder: Path
     environment: Mapping[str, str] = field(repr=False)
-    cpu_seconds: Counter[str] = field(default_factory=Counter)
+    cpu_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     _services: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
 
     def start(self, party: str, arguments: Sequence[str]) -> None:
@@ -74,14 +74,14 @@ class Processes:
         while time.monotonic() < deadline:
             ended = [process for name, process in self._services if name == party and process.poll() is not None]
             if ended:
-                raise UserError(f"{party} ended at its start; its log is in {self.log_folder}.", Exit.UNREACHABLE)
+                raise UserError(f"{party} ended at its start; its log is in {self.log_folder}.", ExitCode.UNREACHABLE)
             try:
                 if httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == httpx.codes.OK:
                     return
             except httpx.HTTPError:
                 pass
             time.sleep(0.1)
-        raise UserError(f"{party} did not become ready; its log is in {self.log_folder}.", Exit.UNREACHABLE)
+        raise UserError(f"{party} did not become ready; its log is in {self.log_folder}.", ExitCode.UNREACHABLE)
 
     def run(self, party: str, arguments: Sequence[str]) -> Finished:
         """Run one command of `party` to its end and add its CPU seconds to the party's."""
@@ -101,7 +101,7 @@ class Processes:
 
     def used(self) -> dict[str, float]:
         """CPU seconds a party, of what has ended and of what still runs."""
-        total = Counter(self.cpu_seconds)
+        total = defaultdict(float, self.cpu_seconds)
         for party, process in self._services:
             if process.returncode is None:
                 total[party] += _living_cpu_seconds(process.pid)
@@ -129,7 +129,7 @@ class Processes:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether the process is gone or waits to be reaped (it must not be reaped here: its CPU seconds are still wanted)."""
+    """Whether the process is gone or a zombie. It is not reaped here: its CPU seconds are still wanted."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.exits import Exit, UserError
+from runtime.exits import ExitCode, UserError
 
 TRUTH_COLUMNS = ("institution_a", "id_a", "institution_b", "id_b")
 
@@ -71,12 +71,14 @@ def read_truth(path: Path) -> frozenset[Pair]:
         reader = csv.DictReader(handle)
         missing = [column for column in TRUTH_COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
-            raise UserError(f"{path.name} has no column {missing[0]}; it needs {', '.join(TRUTH_COLUMNS)}.", Exit.DATA)
+            raise UserError(
+                f"{path.name} has no column {missing[0]}; it needs {', '.join(TRUTH_COLUMNS)}.", ExitCode.DATA
+            )
         pairs = set()
         for number, line in enumerate(reader, start=2):
             values = [(line[column] or "").strip() for column in TRUTH_COLUMNS]
             if not all(values):
-                raise UserError(f"{path.name}, line {number}: a value is missing.", Exit.DATA)
+                raise UserError(f"{path.name}, line {number}: a value is missing.", ExitCode.DATA)
             pairs.add(Pair.of((values[0], values[1]), (values[2], values[3])))
     return frozenset(pairs)
 
