@@ -1,7 +1,8 @@
 """The group ristretto255 (RFC 9496) in batches: packed elements of 32 bytes in and out, every core used.
 
 It knows elements and scalars, no protocol. Every function that takes elements refuses, by position, one that is not
-canonical, and multiplications refuse the identity as well: libsodium's own check accepts it.
+canonical, and multiplications refuse the identity as well. libsodium alone accepts the identity, and its 1.0.18 also any
+element with the highest bit of its last byte set.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def split(packed: bytes) -> list[bytes]:
 
 def check_elements(packed: bytes) -> None:
     """Raise InvalidElement, naming the first position, unless every element is canonical and not the identity."""
-    count = count_elements(packed)
+    count = _count_canonical_top(packed)
     base = address(packed)
 
     def part(start: int, stop: int) -> bool:
@@ -141,7 +142,7 @@ def subtract(left: bytes, right: bytes) -> bytes:
 
 def total(elements: bytes) -> bytes:
     """The sum of all elements (32 bytes); the identity for none, and allowed among them."""
-    count = count_elements(elements)
+    count = _count_canonical_top(elements)
     source = address(elements)
 
     def part(start: int, stop: int) -> bytes | None:
@@ -153,7 +154,7 @@ def total(elements: bytes) -> bytes:
 def weighted_sum(scalars: bytes, elements: bytes) -> bytes:
     """The sum of each element times its scalar (32 bytes); raises as `multiply`."""
     _check_same_count(scalars, elements)
-    count = count_elements(elements)
+    count = _count_canonical_top(elements)
     factors, source, products = address(scalars), address(elements), Output(len(elements))
 
     def part(start: int, stop: int) -> bytes | None:
@@ -175,7 +176,7 @@ def weighted_sum(scalars: bytes, elements: bytes) -> bytes:
 
 def _products(scalars: bytes, stride: int, elements: bytes) -> bytes:
     """Products with scalars `stride` bytes apart (0: the same one for all)."""
-    count = count_elements(elements)
+    count = _count_canonical_top(elements)
     factors, source, output = address(scalars), address(elements), Output(len(elements))
 
     def part(start: int, stop: int) -> bool:
@@ -194,7 +195,8 @@ def _products(scalars: bytes, stride: int, elements: bytes) -> bytes:
 
 def _pairwise(function: Operation, left: bytes, right: bytes) -> bytes:
     _check_same_count(left, right)
-    count = count_elements(left)
+    count = _count_canonical_top(left)
+    _count_canonical_top(right)
     first, second, output = address(left), address(right), Output(len(left))
 
     def part(start: int, stop: int) -> bool:
@@ -243,6 +245,18 @@ def _explain_failure(scalars: bytes, elements: bytes) -> None:
     raise InvalidScalar(f"scalar {find_zero(scalars)} is zero where none may be")
 
 
+def _count_canonical_top(packed: bytes) -> int:
+    """How many elements there are, after checking the one thing that libsodium 1.0.18 overlooks.
+
+    An encoding is below 2^255 (RFC 9496 section 4.3.1), so the highest bit of each last byte is zero, which is what
+    `isascii` asks.
+    """
+    count = count_elements(packed)
+    if not packed[ELEMENT_LENGTH - 1 :: ELEMENT_LENGTH].isascii():
+        _name_invalid(packed, identity_allowed=True)
+    return count
+
+
 def _name_invalid(packed: bytes, *, identity_allowed: bool) -> None:
     """Raise InvalidElement for the first element that is not canonical, or is the identity where that is refused."""
     base = address(packed)
@@ -251,5 +265,5 @@ def _name_invalid(packed: bytes, *, identity_allowed: bool) -> None:
         if packed[start : start + ELEMENT_LENGTH] == ZERO:
             if not identity_allowed:
                 raise InvalidElement(position, "is the identity")
-        elif not _is_valid(base + start):
+        elif packed[start + ELEMENT_LENGTH - 1] >= 0x80 or not _is_valid(base + start):
             raise InvalidElement(position, "is not the canonical encoding of a group element")
