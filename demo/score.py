@@ -72,13 +72,13 @@ def read_truth(path: Path) -> frozenset[Pair]:
         missing = [column for column in TRUTH_COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
             raise UserError(
-                f"{path.name} has no column {missing[0]}; it needs {', '.join(TRUTH_COLUMNS)}.", ExitCode.DATA
+                f"{path.name} has no column {missing[0]}; it needs {', '.join(TRUTH_COLUMNS)}.", ExitCode.INPUT_REFUSED
             )
         pairs = set()
         for number, line in enumerate(reader, start=2):
             values = [(line[column] or "").strip() for column in TRUTH_COLUMNS]
             if not all(values):
-                raise UserError(f"{path.name}, line {number}: a value is missing.", ExitCode.DATA)
+                raise UserError(f"{path.name}, line {number}: a value is missing.", ExitCode.INPUT_REFUSED)
             pairs.add(Pair.of((values[0], values[1]), (values[2], values[3])))
     return frozenset(pairs)
 
