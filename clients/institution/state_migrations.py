@@ -27,7 +27,8 @@ _FIRST = (
         withdrawal_seq INTEGER REFERENCES statements (seq)
     ) WITHOUT ROWID""",
     "CREATE INDEX records_by_submission ON records (submission_seq)",
-    # Statements in the order of their seq. Until delivered_at is set, a statement is part of the outbox.
+    # Statements in the order of their seq, with the key that signed them. Until delivered_at (the broker's receipt) is
+    # set, a statement is part of the outbox; `opening` is a submission's first message, gone with its parts after that.
     """CREATE TABLE statements (
         seq INTEGER PRIMARY KEY,
         form TEXT NOT NULL CHECK (form IN ('submission', 'withdrawal')),
@@ -35,13 +36,11 @@ _FIRST = (
         signature BLOB NOT NULL,
         public_key BLOB NOT NULL,
         idempotency_key BLOB UNIQUE,
-        roster_version INTEGER,
-        sealed TEXT,
+        opening BLOB,
         count INTEGER NOT NULL,
         made_at INTEGER NOT NULL,
         delivered_at INTEGER,
-        receipt TEXT,
-        signature_current INTEGER NOT NULL DEFAULT 1
+        receipt TEXT
     )""",
     "CREATE INDEX statements_to_deliver ON statements (seq) WHERE delivered_at IS NULL",
     # The records of a submission that waits, in the very bytes that are sent; gone once the broker has signed for them.
