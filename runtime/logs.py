@@ -105,6 +105,14 @@ def configure_logging(service: str, *, level: int = logging.INFO) -> None:
     logging.getLogger("gunicorn").setLevel(level)
 
 
+def _drop(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    raise structlog.DropEvent
+
+
+# Commands log nothing, and least of all to standard output: a service configures its log when it starts.
+structlog.configure(processors=[_drop])
+
+
 def logger() -> structlog.typing.FilteringBoundLogger:
     """Return the logger; events are fixed texts, everything else goes into keys of the list above."""
     found: structlog.typing.FilteringBoundLogger = structlog.get_logger()

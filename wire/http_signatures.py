@@ -17,6 +17,7 @@ from http_message_signatures import (
     HTTPMessageSigner,
     HTTPMessageVerifier,
     HTTPSignatureAlgorithm,
+    HTTPSignatureComponentResolver,
     HTTPSignatureKeyResolver,
 )
 from http_message_signatures.exceptions import HTTPMessageSignaturesException
@@ -133,6 +134,13 @@ class _HeaderLines:
     def __delitem__(self, name: str) -> None:
         self._lines = [line for line in self._lines if line[0].lower() != name.lower()]
 
+    def has_one(self, name: str) -> bool:
+        """Tell whether there is one line of this name, fit to be covered by a signature."""
+        values = [value for present, value in self._lines if present.lower() == name]
+        return (
+            len(values) == 1 and values[0].isascii() and values[0].isprintable() and len(values[0]) <= _LONGEST_HEADER
+        )
+
     def only(self, name: str) -> str:
         """Return the value of the one line of this name. Raises SignatureRefused if there is none or are several."""
         values = [value for present, value in self._lines if present.lower() == name]
@@ -155,6 +163,15 @@ class _ResponseView:
         self.request = _RequestView(request)
 
 
+def is_target_uri(uri: str) -> bool:
+    """Tell whether the text is an encoded absolute URI that a signature can cover."""
+    try:
+        HTTPSignatureComponentResolver(_RequestView(RequestParts("GET", uri, ())))  # type: ignore[no-untyped-call]
+    except HTTPMessageSignaturesException:
+        return False
+    return True
+
+
 def sign_request(
     signing_key: SigningKey, party_id: str, method: str, target_uri: str, body: bytes, now: datetime
 ) -> list[tuple[str, str]]:
@@ -172,10 +189,11 @@ def sign_response(
 ) -> list[tuple[str, str]]:
     """Return the headers that sign a response to `request`: Content-Digest, Signature-Input, Signature.
 
-    Where the request has no signature (a public route, or one that is being refused), `signature;req` is not covered.
+    Where the request has no signature header to speak of (a public route, or one that is being refused),
+    `signature;req` is not covered.
     """
     view = _ResponseView(status, (), request)
-    components = RESPONSE_COMPONENTS if "signature" in view.request.headers else RESPONSE_COMPONENTS[:-1]
+    components = RESPONSE_COMPONENTS if view.request.headers.has_one("signature") else RESPONSE_COMPONENTS[:-1]
     _sign(view, signing_key, party_id, components, body, now)
     return view.headers.items()
 
@@ -202,10 +220,15 @@ def _sign(
 
 
 def verify_request(
-    request: RequestParts, body: bytes, now: datetime, find_key: Callable[[str, str], bytes | None]
+    request: RequestParts,
+    body: bytes | Callable[[], bytes],
+    now: datetime,
+    find_key: Callable[[str, str], bytes | None],
 ) -> SignatureParameters:
     """Check a request's signature and return who signed it.
 
+    `body` may be a function that reads it, called only when the signature over the headers (its digest among them)
+    holds: strangers cannot make a service read and hash their content.
     `find_key` maps a party id and a key id (hex) to the public key pinned for them, or None. Accepted while
     -60 <= now - created <= 300 seconds. Raises SignatureRefused.
     """
@@ -332,7 +355,7 @@ def _verify(
     parameters: SignatureParameters,
     public_key: bytes,
     components: tuple[str, ...],
-    body: bytes,
+    body: bytes | Callable[[], bytes],
 ) -> None:
     if key_id(public_key).hex() != parameters.key_id:
         raise SignatureRefused("unknown-key", "The signature's keyid is not that of the key pinned for its party.")
@@ -342,9 +365,10 @@ def _verify(
         results = verifier.verify(view, expect_tag=TAG, expect_label=LABEL, require_components=components, max_age=None)
     except HTTPMessageSignaturesException:
         raise SignatureRefused("signature-invalid", "The signature does not hold for this message.") from None
+    content = body() if callable(body) else body
     try:
-        verified = verifier.verify_body(view, results, body)
+        verified = verifier.verify_body(view, results, content)
     except HTTPMessageSignaturesException:
         raise SignatureRefused("digest-mismatch", "The content-digest is not that of the content.") from None
-    if len(verified) != 1 or verified[0].body != body:
+    if len(verified) != 1 or verified[0].body != content:
         raise SignatureRefused("digest-mismatch", "The content is not covered by the signature.")
