@@ -75,7 +75,7 @@ def build_enrolment(
         agreement_id=agreement_id,
         terms=terms,
         member_quorum=member_quorum,
-        members=tuple(_member(card, days, terms) for card in given if card.is_member),
+        members=tuple(member_from_card(card, days, terms) for card in given if card.is_member),
         recipients=tuple(
             EnrolledRecipient(card.party_id, card.group_id, card.signing_key)
             for card in given
@@ -150,7 +150,10 @@ def _recipients(trust: Trust, before: Roster | None, offered: Mapping[str, Recip
     return recipients
 
 
-def _member(card: Card, days: int, terms: Terms) -> Member:
+def member_from_card(card: Card, days: int, terms: Terms) -> Member:
+    """The institution behind a card, with budgets for an epoch of `days`; raises DocumentRefused for another party."""
+    if not card.is_member:
+        raise DocumentRefused(f"{card.party_id} is a {card.role}, not an institution.")
     strangers = sorted(set(card.declared) - terms.families)
     if strangers:
         raise DocumentRefused(f"{card.party_id} declares values of {strangers[0]}, which is no key family.")

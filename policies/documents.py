@@ -151,10 +151,15 @@ def read_json_file(path: Path) -> object:
         raise DocumentRefused(f"{path} cannot be read: {error.strerror}.") from None
     if len(content) > FILE_LIMIT:
         raise DocumentRefused(f"{path} is longer than any document ({FILE_LIMIT} bytes).")
+    return parse_document(content, str(path))
+
+
+def parse_document(content: bytes, name: str) -> object:
+    """Parse JSON as strictly as messages are parsed; raises DocumentRefused naming it `name`."""
     try:
         return parse_json(content)
     except InvalidJson as error:
-        raise DocumentRefused(f"{path} is not a document: {error}.") from None
+        raise DocumentRefused(f"{name} is not a document: {error}.") from None
 
 
 def read_document_file(path: Path) -> SignedDocument:

@@ -83,6 +83,19 @@ class DocumentLibrary:
             write_document_file(self._folder / _file_name(signed, after), signed)
         return after
 
+    def accept_epoch(self, signed: SignedDocument) -> Trust:
+        """Accept an epoch document and nothing else."""
+        return self._accept_only("epoch", signed)
+
+    def accept_roster(self, signed: SignedDocument) -> Trust:
+        """Accept a roster and nothing else."""
+        return self._accept_only("roster", signed)
+
+    def _accept_only(self, kind: str, signed: SignedDocument) -> Trust:
+        if signed.type != kind:
+            raise DocumentRefused(f"This document is of the type {signed.type}, not {kind}.")
+        return self.accept(signed)
+
     def accept_all(self, documents: list[SignedDocument]) -> Trust:
         """Accept what is new among documents that a service listed, in the order that they need.
 

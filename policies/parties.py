@@ -263,9 +263,11 @@ def check_address(address: str) -> None:
 
 
 def check_holders(holders: tuple[Holder, ...] | tuple[EnrolledHolder, ...], t_h: int) -> None:
-    """Refuse holders that are not numbered 1 to n in order, or fewer than t_h."""
+    """Refuse holders that are not numbered 1 to n in order, share a key for key generation, or are fewer than t_h."""
     if [holder.index for holder in holders] != list(range(1, len(holders) + 1)):
         raise DocumentRefused("The key holders must be numbered 1, 2, 3 ... in that order.")
+    if len({holder.dkg_key for holder in holders}) != len(holders):
+        raise DocumentRefused("Two key holders have the same key for key generation.")
     if len(holders) < t_h:
         raise DocumentRefused(f"There are {len(holders)} key holders, but {t_h} must evaluate together.")
 
