@@ -1,0 +1,165 @@
+"""An alert as it comes from the broker, taken apart and checked: records still shut, and what does not fit.
+
+The broker is not believed: a record counts only with its institution's signed statement, and an entry only with its
+proof of possession. Opens nothing and asks no key holder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from crypto.errors import CryptoError
+from crypto.records import CheckedRecord, Context, Record, check_record, unpack_records
+from crypto.sealing import SealedSecret, sealed_ref
+from crypto.signatures import verify_many
+from crypto.statements import SubmissionStatement
+from crypto.tags import Entry, possession_message
+from wire.messages.alerts import AlertDetail, AlertRecord, AlertStatement
+from wire.messages.opening import StatementEvidence
+
+RecordKey = tuple[str, bytes]
+"""institution_id and handle (16 bytes): a record's name."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that does not fit, in the name of whoever signed it; `signer` is "broker" where nobody did."""
+
+    signer: str
+    sentence: str
+    record: RecordKey | None = None
+
+
+@dataclass(frozen=True)
+class HeldRecord:
+    """A locked record with everything that it takes to have it opened.
+
+    proven     indexes of entries whose possession holds
+    set_aside  indexes of entries that the broker says a cap set aside
+    """
+
+    record: Record
+    checked: CheckedRecord
+    path: bytes
+    statement: StatementEvidence
+    idempotency_key: bytes
+    sealed: tuple[SealedSecret, ...]
+    proven: frozenset[int]
+    set_aside: frozenset[int]
+
+    @property
+    def context(self) -> Context:
+        """The record's context."""
+        return self.checked.head.context
+
+    @property
+    def key(self) -> RecordKey:
+        """The record's name."""
+        return self.context.institution_id, self.context.handle
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The record's entries."""
+        return self.checked.entries
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert, whole: its records by name, and what did not fit."""
+
+    alert_id: str
+    epoch_id: bytes
+    raised_at: int
+    changed_at: int
+    records: Mapping[RecordKey, HeldRecord]
+    troubles: tuple[Trouble, ...] = field(default=())
+
+
+class _Unfit(Exception):
+    def __init__(self, signer: str, sentence: str, record: RecordKey | None = None) -> None:
+        super().__init__(sentence)
+        self.trouble = Trouble(signer, sentence, record)
+
+
+def receive_alert(pages: Sequence[AlertDetail]) -> Alert:
+    """Check an alert's pages; what does not fit is left out and named, the rest stands."""
+    first = pages[0]
+    found: dict[RecordKey, HeldRecord] = {}
+    troubles: list[Trouble] = []
+    for page in pages:
+        for sent in page.records:
+            try:
+                record = _receive_record(sent, page.statements)
+            except _Unfit as unfit:
+                troubles.append(unfit.trouble)
+                continue
+            if record.context.epoch_id != first.epoch_id:
+                troubles.append(Trouble("broker", "The broker shows a record of another epoch.", record.key))
+            elif found.setdefault(record.key, record).record != record.record:
+                owner = record.context.institution_id
+                troubles.append(Trouble(owner, f"{owner} used one handle for two records.", record.key))
+    proven, unproven = _check_possessions(found.values())
+    records = {key: _with_proven(record, proven[key]) for key, record in found.items()}
+    return Alert(first.alert_id, first.epoch_id, first.raised_at, first.changed_at, records, (*troubles, *unproven))
+
+
+def _receive_record(sent: AlertRecord, statements: Sequence[AlertStatement]) -> HeldRecord:
+    if sent.statement >= len(statements):
+        raise _Unfit("broker", "The broker shows a record without the statement that covers it.")
+    shown = statements[sent.statement]
+    try:
+        (record,) = unpack_records(sent.record)
+        checked = check_record(record)
+    except (CryptoError, ValueError) as error:
+        raise _Unfit(
+            "broker", f"The broker's copy of a record of {shown.institution_id} is damaged: {error}."
+        ) from None
+    context = checked.head.context
+    key = context.institution_id, context.handle
+    try:
+        statement = SubmissionStatement.decode(shown.statement)
+        sealed = tuple(SealedSecret(each.recipient_id, each.key_id, each.enc, each.ciphertext) for each in shown.sealed)
+        expected = sealed_ref(statement.idempotency_key, sealed)
+    except CryptoError as error:
+        raise _Unfit("broker", f"The statement over a record of {key[0]} cannot be read: {error}.", key) from None
+    if expected != checked.head.sealed_ref:
+        # Either the broker swapped the sealed secrets or the institution signed a head that names others.
+        raise _Unfit("broker", f"The sealed secrets shown are not those that {key[0]}'s record names.", key)
+    return HeldRecord(
+        record=record,
+        checked=checked,
+        path=sent.path,
+        statement=StatementEvidence(shown.statement, shown.signature),
+        idempotency_key=statement.idempotency_key,
+        sealed=sealed,
+        proven=frozenset(),
+        set_aside=frozenset(sent.set_aside),
+    )
+
+
+def _check_possessions(
+    records: Iterable[HeldRecord],
+) -> tuple[dict[RecordKey, set[int]], list[Trouble]]:
+    """Per record the indexes of entries whose possession holds; and the others, in their signers' names."""
+    claims: list[tuple[RecordKey, int, str]] = []
+    signed: list[tuple[bytes, bytes, bytes]] = []
+    proven: dict[RecordKey, set[int]] = {}
+    for record in records:
+        ctx = record.context.encode()
+        proven[record.key] = set()
+        for index, entry in enumerate(record.entries):
+            if entry.public_key is not None and entry.possession is not None:
+                claims.append((record.key, index, entry.kind))
+                signed.append((entry.public_key, possession_message(ctx, entry.kind), entry.possession))
+    troubles: list[Trouble] = []
+    for (key, index, kind), holds in zip(claims, verify_many(signed), strict=True):
+        if holds:
+            proven[key].add(index)
+        else:
+            troubles.append(Trouble(key[0], f"{key[0]} did not prove that it holds a {kind} of its record.", key))
+    return proven, troubles
+
+
+def _with_proven(record: HeldRecord, proven: set[int]) -> HeldRecord:
+    return HeldRecord(**{**vars(record), "proven": frozenset(proven)})

@@ -1,0 +1,135 @@
+"""The charity's way to the broker and to the key holders: what it asks of each, over signed sessions.
+
+Knows paths and messages. Both protocols are what the rest of the client sees, so that it can be tested against
+holders and brokers that lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from clients.charity.settings import CharitySettings
+from crypto.signatures import SigningKey
+from policies.documents import SignedDocument
+from policies.parties import BROKER, holder_party_id
+from policies.trust import Trust
+from runtime.clock import Clock
+from wire.messages.alerts import AlertDetail, AlertList, AlertSummary
+from wire.messages.documents import SignedDocuments
+from wire.messages.opening import OpeningRequest, OpeningResponse
+from wire.session import SignedSession
+
+PAGE = 1000
+
+
+class BrokerLink(Protocol):
+    """What the charity asks of the broker; each raises UserError where it is away, refuses, or is not itself."""
+
+    def alerts(self) -> list[AlertSummary]:
+        """Every alert that the broker has."""
+        ...
+
+    def alert(self, alert_id: str) -> list[AlertDetail]:
+        """The pages of one alert."""
+        ...
+
+    def documents(self) -> list[SignedDocument]:
+        """Every signed document that the broker has; nothing of it is believed yet."""
+        ...
+
+
+class HolderLink(Protocol):
+    """What the charity asks of a key holder."""
+
+    def open(self, request: OpeningRequest) -> OpeningResponse:
+        """Ask to have records opened; raises UserError where it is away, refuses whole, or is not itself."""
+        ...
+
+
+@dataclass(frozen=True)
+class Links:
+    """The broker, and the key holders by index."""
+
+    broker: BrokerLink
+    holders: Mapping[int, HolderLink]
+
+
+class SessionBroker:
+    """A BrokerLink over a signed session."""
+
+    def __init__(self, session: SignedSession) -> None:
+        self._session = session
+
+    def alerts(self) -> list[AlertSummary]:
+        """Every alert, page by page."""
+        found: list[AlertSummary] = []
+        after: str | None = None
+        while True:
+            query = {"limit": str(PAGE)} | ({} if after is None else {"after": after})
+            page = self._session.get("/v1/alerts", AlertList, query=query)
+            found.extend(page.alerts)
+            if page.next is None or not page.alerts:
+                return found
+            after = page.next
+
+    def alert(self, alert_id: str) -> list[AlertDetail]:
+        """The alert's pages, until all of its records are there."""
+        pages = [self._session.get(f"/v1/alerts/{alert_id}", AlertDetail)]
+        have = len(pages[0].records)
+        while pages[-1].records and have < pages[0].total:
+            query = {"offset": str(have)}
+            pages.append(self._session.get(f"/v1/alerts/{alert_id}", AlertDetail, query=query))
+            have += len(pages[-1].records)
+        return pages
+
+    def documents(self) -> list[SignedDocument]:
+        """The documents as policies reads them."""
+        listed = self._session.get("/v1/documents", SignedDocuments).documents
+        return [SignedDocument(dict(each.document), each.signatures) for each in listed]
+
+
+class SessionHolder:
+    """A HolderLink over a signed session."""
+
+    def __init__(self, session: SignedSession) -> None:
+        self._session = session
+
+    def open(self, request: OpeningRequest) -> OpeningResponse:
+        """POST /v1/open."""
+        return self._session.post("/v1/open", request, OpeningResponse)
+
+
+LinkOpener = Callable[[Trust], "Links"]
+
+
+@contextmanager
+def open_links(
+    trust: Trust, recipient_id: str, signing_key: SigningKey, settings: CharitySettings, clock: Clock
+) -> Iterator[Links]:
+    """Sessions with the enrolment's broker and key holders, closed at the block's end."""
+    with ExitStack() as stack:
+
+        def session(address: str, party_id: str, key: bytes) -> SignedSession:
+            opened = SignedSession(
+                address,
+                recipient_id,
+                signing_key,
+                party_id,
+                key,
+                clock,
+                timeout=settings.timeout,
+                ca_file=settings.ca_file,
+                proxy=settings.proxy,
+            )
+            return stack.enter_context(opened)
+
+        enrolment = trust.enrolment
+        broker = SessionBroker(session(enrolment.broker.address, BROKER, enrolment.broker.key))
+        holders = {
+            holder.index: SessionHolder(session(holder.address, holder_party_id(holder.index), holder.key))
+            for holder in enrolment.holders
+        }
+        yield Links(broker, holders)
