@@ -82,12 +82,9 @@ class State:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
-            except BaseException:
-                self.connection.execute("ROLLBACK")
-                raise
-            try:
                 self.connection.execute("COMMIT")
             except BaseException:
+                # SQLite has rolled back by itself where the disk was full.
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
