@@ -1,0 +1,31 @@
+"""Signed documents that any enrolled party may bring: they prove themselves, or are refused."""
+
+from __future__ import annotations
+
+from keyholder.holder import Holder
+from policies.documents import SignedDocument as PolicyDocument
+from policies.errors import DocumentRefused
+from wire.access import signed
+from wire.messages.documents import SignedDocument
+from wire.problems import Problem
+from wire.resources import Resource
+from wire.service import spend_request_nonce
+
+
+def documents_resource(holder: Holder) -> Resource:
+    """`/v1/documents`."""
+    resource = Resource("documents", "documents", description="Epoch documents and rosters")
+
+    @resource.route("/v1/documents", methods=["POST"])
+    @signed("institution", "recipient", "holder", "broker")
+    @resource.arguments(SignedDocument)
+    @resource.response(204)
+    def accept_document(message: SignedDocument) -> None:
+        """Accept an epoch document or a roster that follows what is held and bears the signatures that it needs."""
+        try:
+            given = PolicyDocument(dict(message.document), message.signatures)
+            holder.accept(given, spend_request_nonce)
+        except DocumentRefused as refused:
+            raise Problem(422, "document-refused", "document refused", refused.reason) from None
+
+    return resource
