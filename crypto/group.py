@@ -1,8 +1,8 @@
 """The group ristretto255 (RFC 9496) in batches: packed elements of 32 bytes in and out, every core used.
 
 It knows elements and scalars, no protocol. Every function that takes elements refuses, by position, one that is not
-canonical, and multiplications refuse the identity as well. libsodium alone accepts the identity, and its 1.0.18 also any
-element with the highest bit of its last byte set.
+canonical, and multiplications refuse the identity as well: libsodium accepts the identity, and its 1.0.18 also an
+encoding with the highest bit of its last byte set.
 """
 
 from __future__ import annotations
