@@ -73,6 +73,11 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(_document_access)
 
+    def route(self, rule: str, **kwargs: Any) -> Callable[[View], View]:
+        """Serve a view under a path."""
+        decorator: Callable[[View], View] = super().route(rule, **kwargs)
+        return decorator
+
     def arguments(self, message: Any, **kwargs: Any) -> Callable[[View], View]:
         """Take the message from the body (or `location="query"`) and pass it to the view."""
         decorator: Callable[[View], View] = super().arguments(_schema(message), **kwargs)

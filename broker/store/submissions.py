@@ -90,19 +90,17 @@ def replace_signature(connection: Connection, epoch: int, number: int, signature
     )
 
 
-def drop_open_submissions(connection: Connection, epoch: int, institution: int, opened_before: int) -> int:
-    """Drop what the institution opened before a time (Unix seconds) and never committed; return how many."""
+def drop_open_submissions(connection: Connection, epoch: int, institution: int) -> None:
+    """Drop what the institution opened and never committed."""
     open_ones = connection.execute(
         select(submission.c.submission)
         .where(
             submission.c.epoch == epoch,
             submission.c.institution == institution,
             submission.c.state == OPEN,
-            submission.c.opened_at < opened_before,
         )
         .with_for_update()
     ).scalars()
-    dropped = 0
     for number in list(open_ones):
         first = number * RECORD_SPAN
         connection.execute(
@@ -112,8 +110,6 @@ def drop_open_submissions(connection: Connection, epoch: int, institution: int, 
         )
         connection.execute(delete(part).where(part.c.epoch == epoch, part.c.submission == number))
         connection.execute(delete(submission).where(submission.c.epoch == epoch, submission.c.submission == number))
-        dropped += 1
-    return dropped
 
 
 def part_body_hash(connection: Connection, epoch: int, number: int, place: int) -> bytes | None:

@@ -1,0 +1,1 @@
+"""The broker's resources, one module each: a view reads, calls one function and answers. No SQL and no crypto here."""

@@ -1,0 +1,39 @@
+"""Alerts, for recipients alone: a list, and one alert with everything that a key holder asks to see as evidence."""
+
+from __future__ import annotations
+
+from broker import alerts
+from broker.context import broker_context
+from runtime.database import read_transaction
+from wire.access import signed
+from wire.messages.alerts import AlertDetail, AlertPageQuery, AlertList, AlertQuery
+from wire.resources import Resource
+from wire.service import calling_party
+
+resource = Resource("alerts", __name__, url_prefix="/v1/alerts", description="What surfaced")
+
+
+@resource.route("", methods=["GET"])
+@signed("recipient")
+@resource.arguments(AlertQuery, location="query")
+@resource.response(200, AlertList)
+def list_alerts(query: AlertQuery) -> AlertList:
+    """A page of alerts in the order in which they came into being; `next` asks for the following page."""
+    broker = broker_context()
+    trust = broker.trust()
+    with read_transaction(broker.engine) as connection:
+        return alerts.list_alerts(connection, trust, query.after, query.limit, broker.now)
+
+
+@resource.route("/<hex(16):alert>", methods=["GET"])
+@signed("recipient")
+@resource.arguments(AlertPageQuery, location="query")
+@resource.response(200, AlertDetail)
+def show_alert(query: AlertPageQuery, alert: bytes) -> AlertDetail:
+    """One alert with a page of its records, still locked, their paths, statements, and the secrets sealed to you."""
+    broker, caller = broker_context(), calling_party()
+    trust = broker.trust()
+    with read_transaction(broker.engine) as connection:
+        return alerts.alert_detail(
+            connection, trust, caller.party_id, alert.hex(), query.offset, query.limit, broker.now
+        )
