@@ -1,0 +1,119 @@
+"""An institution's home and its contact with the others: keys, documents, membership, open sessions.
+
+At each contact the broker's documents are fetched and believed only as far as the pinned enrolment bears them out.
+Knows no row and no statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clients.institution import rotation
+from clients.institution.links import Links, open_links
+from clients.institution.membership import Membership, membership
+from crypto.keyfiles import KeyRing, add_to_key_file, read_key_file
+from crypto.local_encryption import generate_local_key
+from crypto.signatures import SigningKey
+from policies.documents import SignedDocument
+from policies.home import PartyHome
+from policies.trust import Trust
+from runtime.clock import Clock, unix
+from runtime.exits import ExitCode, UserError
+from wire.problems import RemoteProblem
+from wire.session import Unreachable
+
+STATE_FOLDER = "state"
+_LOCAL_KEYS = ("rows", "journal")
+
+
+@dataclass(frozen=True)
+class InstitutionHome:
+    """The opened home of one institution."""
+
+    place: PartyHome
+    ring: KeyRing
+    passphrase: str = field(repr=False)
+
+    @property
+    def institution_id(self) -> str:
+        """The institution's party id, from its card."""
+        return self.place.card.party_id
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the local state lies."""
+        return self.place.path / STATE_FOLDER
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Verified documents, what they make of the institution, and sessions under the key that they name.
+
+    `broker_fault` says why the broker could not be asked for documents, where that was allowed.
+    """
+
+    trust: Trust
+    membership: Membership
+    ring: KeyRing
+    links: Links
+    broker_fault: UserError | None = None
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """The key that the newest roster names."""
+        return SigningKey(self.ring[rotation.SIGNING])
+
+
+def open_home(path: Path, passphrase: str) -> InstitutionHome:
+    """Open the key file of the institution at `path`, and draw the local keys that an older one lacks.
+
+    Raises UserError where it is no institution's home, InvalidKeyFile and WrongPassphrase where it does not open.
+    """
+    place = PartyHome(path)
+    if not place.card.is_member:
+        raise UserError(f"{path} is the home of a {place.card.role}, not of an institution.", ExitCode.USAGE)
+    ring = read_key_file(place.key_file, passphrase)
+    missing = [name for name in _LOCAL_KEYS if name not in ring]
+    if missing:
+        ring = add_to_key_file(place.key_file, {name: generate_local_key() for name in missing}, passphrase)
+    return InstitutionHome(place, ring, passphrase)
+
+
+@contextmanager
+def contact(home: InstitutionHome, clock: Clock, *, without_broker: bool = False) -> Iterator[Contact]:
+    """Fetch and verify documents, let a rotated key take its place, and open the sessions.
+
+    `without_broker` goes on with the documents held where the broker cannot be reached. Raises UserError where the
+    documents or the broker are refused, or the institution has no place in them now.
+    """
+    trust, fault = home.place.library.trust(), None
+    try:
+        trust = home.place.library.accept_all(_documents(home, trust, clock))
+    except Unreachable as away:
+        if not without_broker:
+            raise
+        fault = away
+    place = membership(trust, home.institution_id, unix(clock))
+    ring = rotation.settle(home.place, home.ring, place.public_key, home.passphrase)
+    with open_links(trust, home.institution_id, SigningKey(ring[rotation.SIGNING]), clock) as links:
+        yield Contact(trust, place, ring, links, fault)
+
+
+def _documents(home: InstitutionHome, trust: Trust, clock: Clock) -> list[SignedDocument]:
+    """The broker's documents, asked for under the key that it knows: a newer roster may name the next one already."""
+    member = trust.member(home.institution_id) if trust.is_ready else None
+    refused: RemoteProblem | None = None
+    for key in rotation.candidates(home.ring, member.signing_key if member else None):
+        with open_links(trust, home.institution_id, key, clock) as links:
+            try:
+                return links.broker.documents()
+            except RemoteProblem as problem:
+                if problem.status != 401:
+                    raise
+                refused = refused or problem
+    if refused is None:
+        raise UserError("There is no signing key to ask the broker with.", ExitCode.KEYS)
+    raise refused
