@@ -27,6 +27,11 @@ class Plan:
     wanted: tuple[int, ...]
     request: OpeningRequest
 
+    @property
+    def wanted_keys(self) -> list[RecordKey]:
+        """The names of the records to be opened."""
+        return [self.records[position].key for position in self.wanted]
+
 
 @dataclass(frozen=True)
 class Plans:
@@ -72,7 +77,9 @@ def plan_requests(
     plans: list[Plan] = []
     shut: dict[RecordKey, str] = {}
     for batch, targets in _batches([key for key in wanted if key in opens], supporters, trust.groups):
-        plan = _plan([records[key] for key in batch], [key in targets for key in batch], trust)
+        together = [records[key] for key in batch]
+        counting = _counting_entries(together, trust.groups)
+        plan = _plan(together, [key in targets for key in batch], trust, counting)
         plan, refused = _check(plan, trust, circumstances)
         shut.update(refused)
         if plan.wanted:
@@ -111,8 +118,9 @@ def _few_of_each_group(keys: Sequence[RecordKey], groups: Mapping[str, str]) -> 
     return few
 
 
-def _plan(records: Sequence[HeldRecord], wanted: Sequence[bool], trust: Trust) -> Plan:
-    counting = _counting_entries(records, trust.groups)
+def _plan(
+    records: Sequence[HeldRecord], wanted: Sequence[bool], trust: Trust, counting: Sequence[Sequence[int]]
+) -> Plan:
     statements: dict[StatementEvidence, int] = {}
     shown = tuple(
         EvidenceRecord(
@@ -142,7 +150,7 @@ def _plan(records: Sequence[HeldRecord], wanted: Sequence[bool], trust: Trust) -
 def _counting_entries(records: Sequence[HeldRecord], groups: Mapping[str, str]) -> list[list[int]]:
     """Per record the indexes of entries that another group's record among them shares: nothing else is shown."""
     sharing: dict[tuple[str, bytes], set[str]] = defaultdict(set)
-    usable = [[index for index in sorted(record.proven) if index not in record.set_aside] for record in records]
+    usable = [_usable_entries(record) for record in records]
 
     def shared(record: HeldRecord, index: int) -> tuple[str, bytes]:
         entry = record.entries[index]
@@ -157,6 +165,10 @@ def _counting_entries(records: Sequence[HeldRecord], groups: Mapping[str, str]) 
     ]
 
 
+def _usable_entries(record: HeldRecord) -> list[int]:
+    return [index for index in sorted(record.proven) if index not in record.set_aside]
+
+
 def _check(plan: Plan, trust: Trust, circumstances: Circumstances) -> tuple[Plan, dict[RecordKey, str]]:
     """Check the evidence as a holder will; what it would refuse is not asked."""
     evidence = check_evidence(plan.request, trust, circumstances.now)
@@ -167,6 +179,9 @@ def _check(plan: Plan, trust: Trust, circumstances: Circumstances) -> tuple[Plan
 
 
 def _why_shut(record: HeldRecord, trust: Trust, circumstances: Circumstances) -> str:
-    """Why the rule does not cover the record, as its own evidence says it."""
-    _, refused = _check(_plan([record], [True], trust), trust, circumstances)
+    """Why the rule does not cover the record: something of its own does not hold, or too little supports it."""
+    usable = _usable_entries(record)
+    if not usable:
+        return f"{record.context.institution_id}'s record proves possession of nothing that counts."
+    _, refused = _check(_plan([record], [True], trust, [usable]), trust, circumstances)
     return refused[record.key]

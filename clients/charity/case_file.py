@@ -1,0 +1,271 @@
+"""A case file: one alert as people work with it, what was opened beside what stays shut, and why.
+
+Plain values alone, as they are kept (sealed) in the local store, exported and shown. Knows no key and no service.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from clients.charity.agreement_check import Payload
+from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble
+from clients.charity.evidence import circumstances_of, shown_record, supported_pairs
+from policies.opening_rule import shared_kinds
+from policies.trust import Trust
+
+
+@dataclass(frozen=True)
+class CaseEntry:
+    """One identifier of a record: `match` names what it shares with others (empty: nothing), `value` once opened."""
+
+    kind: str
+    match: str
+    value: str | None
+    proven: bool
+    set_aside: bool
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """One record; `reasons` say why it stays shut, empty once it is open. Times are Unix seconds."""
+
+    institution_id: str
+    handle: str
+    group_id: str
+    role: str
+    issued_at: int
+    expires_at: int
+    is_open: bool
+    reasons: tuple[str, ...]
+    fields: Mapping[str, str]
+    indicators: tuple[str, ...]
+    entries: tuple[CaseEntry, ...]
+
+
+@dataclass(frozen=True)
+class CaseMatch:
+    """One identifier that several records share: which records (positions), and how much it weighs."""
+
+    name: str
+    kind: str
+    weight: int
+    alone: bool
+    possession: bool
+    records: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CasePair:
+    """Two records (positions) of different groups that support each other, and the kinds that they share."""
+
+    left: int
+    right: int
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """An alert with everything that is known of it. `opened_at` is 0 where nothing has been asked yet."""
+
+    alert_id: str
+    epoch_id: str
+    raised_at: int
+    changed_at: int
+    opened_at: int
+    records: tuple[CaseRecord, ...]
+    matches: tuple[CaseMatch, ...]
+    pairs: tuple[CasePair, ...]
+    troubles: tuple[Trouble, ...]
+    holder_faults: tuple[str, ...]
+    rule: str
+
+    @property
+    def opened(self) -> int:
+        """How many records are open."""
+        return sum(record.is_open for record in self.records)
+
+    @property
+    def institutions(self) -> tuple[str, ...]:
+        """The institutions, sorted."""
+        return tuple(sorted({record.institution_id for record in self.records}))
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which it is stored and exported."""
+        document = asdict(self)
+        document["troubles"] = [
+            {"signer": trouble.signer, "sentence": trouble.sentence, "record": _name(trouble.record)}
+            for trouble in self.troubles
+        ]
+        return document
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> CaseFile:
+        """The case file that `to_json` gave."""
+        records = tuple(
+            CaseRecord(
+                **{
+                    **each,
+                    "reasons": tuple(each["reasons"]),
+                    "indicators": tuple(each["indicators"]),
+                    "entries": tuple(CaseEntry(**entry) for entry in each["entries"]),
+                }
+            )
+            for each in document["records"]
+        )
+        return cls(
+            **{
+                **document,
+                "records": records,
+                "matches": tuple(
+                    CaseMatch(**{**each, "records": tuple(each["records"])}) for each in document["matches"]
+                ),
+                "pairs": tuple(CasePair(**{**each, "kinds": tuple(each["kinds"])}) for each in document["pairs"]),
+                "troubles": tuple(
+                    Trouble(each["signer"], each["sentence"], _key(each["record"])) for each in document["troubles"]
+                ),
+                "holder_faults": tuple(document["holder_faults"]),
+            }
+        )
+
+
+def make_case(
+    alert: Alert,
+    trust: Trust,
+    now: int,
+    *,
+    payloads: Mapping[RecordKey, Payload],
+    shut: Mapping[RecordKey, Sequence[str]],
+    troubles: Sequence[Trouble] = (),
+    holder_faults: Sequence[str] = (),
+    opened_at: int = 0,
+) -> CaseFile:
+    """The case file of an alert. Records without a payload are shut, for the reasons in `shut`."""
+    ordered = sorted(
+        alert.records.values(), key=lambda record: (record.context.institution_id, record.context.issued_at)
+    )
+    names = _matches(ordered)
+    positions = {record.key: number for number, record in enumerate(ordered)}
+    circumstances = circumstances_of(trust, now)
+    pairs = tuple(
+        CasePair(
+            positions[left],
+            positions[right],
+            tuple(
+                sorted(
+                    shared_kinds(shown_record(alert.records[left]), shown_record(alert.records[right]), circumstances)
+                )
+            ),
+        )
+        for left, right in supported_pairs({record.key: record for record in ordered}, circumstances)
+    )
+    return CaseFile(
+        alert_id=alert.alert_id,
+        epoch_id=alert.epoch_id.hex(),
+        raised_at=alert.raised_at,
+        changed_at=alert.changed_at,
+        opened_at=opened_at,
+        records=tuple(
+            _case_record(record, names, payloads.get(record.key), shut.get(record.key, ()), trust) for record in ordered
+        ),
+        matches=tuple(_case_match(shared, name, names, ordered, trust) for shared, name in names.items()),
+        pairs=pairs,
+        troubles=(*alert.troubles, *troubles),
+        holder_faults=tuple(holder_faults),
+        rule=describe_rule(trust),
+    )
+
+
+def describe_rule(trust: Trust) -> str:
+    """The opening rule as a sentence for people."""
+    rule = trust.rule
+    groups = "one other group" if rule.t == 2 else f"{rule.t - 1} other groups"
+    alone = f", or any of {', '.join(sorted(rule.alone))}" if rule.alone else ""
+    return (
+        f"A record opens when {groups} prove that they hold the same identifiers, of a weight of at least "
+        f"{rule.least_weight} together{alone}."
+    )
+
+
+def _matches(records: Sequence[HeldRecord]) -> dict[tuple[str, bytes], str]:
+    """What at least two records have in common, named A, B ... in the order of kinds."""
+    holders: dict[tuple[str, bytes], int] = defaultdict(int)
+    for record in records:
+        for entry in record.entries:
+            holders[entry.kind, entry.tag] += 1
+    shared = sorted(name for name, count in holders.items() if count > 1)
+    return {name: _letters(number) for number, name in enumerate(shared)}
+
+
+def _letters(number: int) -> str:
+    """A, B ... Z, AA, AB ..."""
+    text = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        text = chr(ord("A") + rest) + text
+    return text
+
+
+def _case_record(
+    record: HeldRecord,
+    names: Mapping[tuple[str, bytes], str],
+    payload: Payload | None,
+    reasons: Sequence[str],
+    trust: Trust,
+) -> CaseRecord:
+    context = record.context
+    member = trust.member(context.institution_id)
+    values = payload.values if payload is not None else (None,) * len(record.entries)
+    entries = tuple(
+        CaseEntry(
+            entry.kind, names.get((entry.kind, entry.tag), ""), value, index in record.proven, index in record.set_aside
+        )
+        for index, (entry, value) in enumerate(zip(record.entries, values, strict=True))
+    )
+    return CaseRecord(
+        institution_id=context.institution_id,
+        handle=context.handle.hex(),
+        group_id=member.group_id if member is not None else "",
+        role=member.role if member is not None else "unknown",
+        issued_at=context.issued_at,
+        expires_at=context.expires_at,
+        is_open=payload is not None,
+        reasons=() if payload is not None else tuple(reasons),
+        fields=dict(payload.fields) if payload is not None else {},
+        indicators=payload.indicators if payload is not None else (),
+        entries=entries,
+    )
+
+
+def _case_match(
+    shared: tuple[str, bytes],
+    name: str,
+    names: Mapping[tuple[str, bytes], str],
+    records: Sequence[HeldRecord],
+    trust: Trust,
+) -> CaseMatch:
+    kind, tag = shared
+    policy = trust.kinds.get(kind)
+    return CaseMatch(
+        name=name,
+        kind=kind,
+        weight=policy.weight if policy is not None else 0,
+        alone=kind in trust.rule.alone,
+        possession=policy is not None and policy.possession,
+        records=tuple(
+            number
+            for number, record in enumerate(records)
+            if any((entry.kind, entry.tag) == (kind, tag) for entry in record.entries)
+        ),
+    )
+
+
+def _name(key: RecordKey | None) -> list[str] | None:
+    return None if key is None else [key[0], key[1].hex()]
+
+
+def _key(name: Sequence[str] | None) -> RecordKey | None:
+    return None if name is None else (name[0], bytes.fromhex(name[1]))

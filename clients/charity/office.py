@@ -1,0 +1,239 @@
+"""The charity at work: its keys, its documents, its store, and what it does with an alert. Commands and desk share it.
+
+One method, one thing that a person can ask for. It verifies by way of the modules that it calls and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients.charity.agreement_check import find_disagreements
+from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble, receive_alert
+from clients.charity.case_file import CaseFile, make_case
+from clients.charity.evidence import plan_requests
+from clients.charity.links import BrokerLink, Links, open_links
+from clients.charity.opening import Opened, RecipientKeys, open_plans
+from clients.charity.quorum import Quorum
+from clients.charity.settings import CharitySettings, read_settings, recipient_id_of
+from clients.charity.store import CharityStore, QueueEntry, Review
+from crypto.keyfiles import KeyRing, read_key_file
+from crypto.signatures import SigningKey, key_id
+from policies.library import DocumentLibrary
+from policies.party_keys import KEY_FILE, epoch_key_name
+from policies.trust import Trust
+from runtime.clock import Clock, SystemClock, unix
+from runtime.exits import ExitCode, UserError
+from wire.messages.alerts import AlertSummary
+
+FETCHERS = 4
+"""How many alerts are fetched at once."""
+
+BATCH = 200
+"""How many alerts are opened together: few enough that an interruption loses little, enough to fill requests."""
+
+NOTE_LENGTH = 4000
+"""Characters of a reviewer's note that are kept."""
+
+Linker = Callable[[Trust], AbstractContextManager[Links]]
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """One alert of the queue with what is known of it here."""
+
+    entry: QueueEntry
+    case: CaseFile | None
+    review: Review | None
+
+
+class Office:
+    """A charity's home folder in use. `ring` holds its secrets; close it, or use `open_office`."""
+
+    def __init__(
+        self,
+        home: Path,
+        ring: KeyRing,
+        *,
+        settings: CharitySettings | None = None,
+        clock: Clock | None = None,
+        linker: Linker | None = None,
+    ) -> None:
+        self._ring = ring
+        self.settings = settings or read_settings(home)
+        self.recipient_id = recipient_id_of(home)
+        self._clock = clock or SystemClock()
+        self._library = DocumentLibrary.of_home(home)
+        self._linker = linker or self._sessions
+        self.store = CharityStore(self.settings.store, ring["store"])
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    @property
+    def now(self) -> int:
+        """Unix seconds."""
+        return unix(self._clock)
+
+    def trust(self) -> Trust:
+        """The trust in the home folder, with an epoch and a roster; raises UserError (exit code 4)."""
+        trust = self._library.trust()
+        _ = trust.roster
+        return trust
+
+    def refresh_queue(self) -> list[QueueItem]:
+        """Ask the broker for its alerts, keep the list, and return it with what is known of each here."""
+        with self._linked() as (_, links):
+            listed = links.broker.alerts()
+        self.store.save_queue([_queue_entry(summary) for summary in listed])
+        return self.queue()
+
+    def queue(self) -> list[QueueItem]:
+        """The queue as last listed, the most urgent first: unreviewed before reviewed, then by score and time."""
+        cases, reviews = self.store.cases(), self.store.latest_reviews()
+        items = [
+            QueueItem(entry, cases.get(alert_id), reviews.get(alert_id))
+            for alert_id, entry in self.store.queue().items()
+        ]
+        return sorted(items, key=_urgency)
+
+    def examine(self, alert_id: str) -> CaseFile:
+        """Fetch an alert and say what would open and what would not, without asking any key holder.
+
+        What was opened before stays in the answer.
+        """
+        with self._linked() as (trust, links):
+            alert = receive_alert(links.broker.alert(alert_id))
+        _check_epoch(alert, trust)
+        known = self.store.case(alert_id)
+        if known is not None and known.changed_at == alert.changed_at:
+            return known
+        plans = plan_requests(alert.records, list(alert.records), trust, self.now)
+        shut = {key: ["It has not been asked for yet."] for plan in plans.plans for key in plan.wanted_keys}
+        shut.update({key: [reason] for key, reason in plans.shut.items()})
+        return make_case(alert, trust, self.now, payloads={}, shut=shut)
+
+    def open_alerts(self, alert_ids: Sequence[str], advance: Callable[[int], None] | None = None) -> list[CaseFile]:
+        """Open what the quorum opens of these alerts, keep and return their case files in order.
+
+        Evidence of many alerts shares requests. Raises UserError where documents, keys or the broker fail; a key
+        holder's failure stands in the case files.
+        """
+        cases: list[CaseFile] = []
+        with self._linked() as (trust, links):
+            keys = self._recipient_keys(trust)
+            quorum = Quorum(links.holders, trust)
+            for start in range(0, len(alert_ids), BATCH):
+                alerts = list(_fetch(links.broker, alert_ids[start : start + BATCH]))
+                made = self._open_together(alerts, trust, quorum, keys)
+                self.store.save_cases(made)
+                cases += made
+                if advance is not None:
+                    advance(len(made))
+        return cases
+
+    def review(self, alert_id: str, verdict: str, note: str) -> Review:
+        """Write down a verdict on an alert."""
+        review = Review(verdict, note.strip()[:NOTE_LENGTH], self.now)
+        self.store.add_review(alert_id, review)
+        return review
+
+    def _open_together(
+        self, alerts: Sequence[Alert], trust: Trust, quorum: Quorum, keys: RecipientKeys
+    ) -> list[CaseFile]:
+        pool: dict[RecordKey, HeldRecord] = {}
+        for alert in alerts:
+            _check_epoch(alert, trust)
+            pool.update(alert.records)
+        opened = open_plans(plan_requests(pool, list(pool), trust, self.now), quorum, keys)
+        disagreements = find_disagreements(pool, opened.payloads, trust.enrolment.terms.fields)
+        return [self._case(alert, trust, opened, disagreements) for alert in alerts]
+
+    def _case(self, alert: Alert, trust: Trust, opened: Opened, disagreements: Iterable[Trouble]) -> CaseFile:
+        return make_case(
+            alert,
+            trust,
+            self.now,
+            payloads=opened.payloads,
+            shut=opened.shut,
+            troubles=[each for each in (*opened.troubles, *disagreements) if each.record in alert.records],
+            holder_faults=[fault.sentence for fault in opened.faults],
+            opened_at=self.now,
+        )
+
+    def _recipient_keys(self, trust: Trust) -> RecipientKeys:
+        """The epoch's key: the key file must hold the private half of what the roster names."""
+        recipient = trust.recipient(self.recipient_id)
+        if recipient is None:
+            raise UserError(
+                f"Roster {trust.roster.version} does not name {self.recipient_id} as a recipient.",
+                ExitCode.DOCUMENTS_REFUSED,
+            )
+        name = epoch_key_name(trust.epoch_id)
+        if name not in self._ring:
+            raise UserError(
+                f"The key file has no key for epoch {trust.epoch.number}: it was made elsewhere, or destroyed.",
+                ExitCode.KEYS,
+            )
+        if key_id(recipient.key) != recipient.key_id:
+            raise UserError("The roster's key for this recipient is not the one that it names.", ExitCode.KEYS)
+        return RecipientKeys(self.recipient_id, recipient.key_id, self._ring[name], trust.epoch.padded_size)
+
+    @contextmanager
+    def _linked(self) -> Iterator[tuple[Trust, Links]]:
+        """Sessions, and the trust with every document that the broker has to offer and that verifies."""
+        trust = self.trust()
+        with self._linker(trust) as links:
+            self._library.accept_all(links.broker.documents())
+            yield self.trust(), links
+
+    def _sessions(self, trust: Trust) -> AbstractContextManager[Links]:
+        signing_key = SigningKey(self._ring["signing"])
+        return open_links(trust, self.recipient_id, signing_key, self.settings, self._clock)
+
+
+@contextmanager
+def open_office(home: Path, passphrase: str) -> Iterator[Office]:
+    """The office in a home folder, its key file opened with the passphrase (about a second of CPU)."""
+    office = Office(home, read_key_file(home / KEY_FILE, passphrase))
+    try:
+        yield office
+    finally:
+        office.close()
+
+
+def _fetch(broker: BrokerLink, alert_ids: Sequence[str]) -> Iterator[Alert]:
+    with ThreadPoolExecutor(FETCHERS) as pool:
+        for pages in pool.map(broker.alert, alert_ids):
+            yield receive_alert(pages)
+
+
+def _check_epoch(alert: Alert, trust: Trust) -> None:
+    if alert.epoch_id != trust.epoch_id:
+        raise UserError(
+            f"Alert {alert.alert_id} is of another epoch than {trust.epoch.number}, which is the newest here.",
+            ExitCode.DOCUMENTS_REFUSED,
+        )
+
+
+def _queue_entry(summary: AlertSummary) -> QueueEntry:
+    return QueueEntry(
+        alert_id=summary.alert_id,
+        epoch_id=summary.epoch_id.hex(),
+        state=summary.state,
+        raised_at=summary.raised_at,
+        changed_at=summary.changed_at,
+        records=summary.records,
+        institutions=tuple(summary.institutions),
+        kinds=tuple(summary.kinds),
+        score=summary.score,
+    )
+
+
+def _urgency(item: QueueItem) -> tuple[bool, bool, int, int, str]:
+    reviewed = item.review is not None and item.review.verdict != "unreviewed"
+    return (not item.entry.is_listed, reviewed, -item.entry.score, -item.entry.changed_at, item.entry.alert_id)

@@ -1,0 +1,195 @@
+"""A charity with its home folder over a world in memory: an honest broker and key holders, which tests may corrupt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from clients.charity.links import HolderLink, Links
+from clients.charity.office import Office
+from clients.charity.settings import CharitySettings
+from crypto import oprf, shares
+from crypto.keyfiles import KeyRing
+from crypto.records import Record, check_record, pack_records
+from policies.documents import SignedDocument, write_json_file
+from policies.evidence import check_evidence, decide
+from policies.library import DocumentLibrary
+from policies.opening_rule import Circumstances
+from policies.party_keys import CARD_FILE, epoch_key_name
+from policies.trust import Trust
+from runtime.exits import ExitCode, UserError
+from tests.agreement_world import DAY, START, Submission, World
+from tests.clocks import MovableClock
+from wire.messages.alerts import AlertDetail, AlertRecord, AlertStatement, AlertSummary
+from wire.messages.opening import OpeningRequest, OpeningResponse, Refusal
+from wire.messages.submission import SealedSecretMessage
+
+NOW = START + DAY + 3600
+
+
+@dataclass
+class StandInBroker:
+    """Shows alerts as a broker would; `alter` may change what it says about a record."""
+
+    world: World
+    alert_submissions: dict[str, list[Submission]]
+    alter: Callable[[AlertDetail], AlertDetail] = lambda detail: detail
+    page_size: int = 512
+    away: bool = False
+
+    def alerts(self) -> list[AlertSummary]:
+        """A summary of each alert."""
+        if self.away:
+            raise UserError("broker cannot be reached: no connection. Try again later.", ExitCode.UNREACHABLE)
+        return [
+            AlertSummary(
+                alert_id=alert_id,
+                epoch_id=self.world.trust.epoch_id,
+                state="raised",
+                raised_at=NOW,
+                changed_at=NOW,
+                records=sum(len(one.records) for one in submissions),
+                institutions=tuple(sorted({one.statement.institution_id for one in submissions})),
+                kinds=tuple(
+                    sorted(
+                        {
+                            entry.kind
+                            for one in submissions
+                            for record in one.records
+                            for entry in check_record(record).entries
+                        }
+                    )
+                ),
+                score=20 - number,
+            )
+            for number, (alert_id, submissions) in enumerate(self.alert_submissions.items())
+        ]
+
+    def alert(self, alert_id: str) -> list[AlertDetail]:
+        """The pages of an alert."""
+        submissions = self.alert_submissions[alert_id]
+        statements = tuple(_statement(one) for one in submissions)
+        records = [
+            AlertRecord(pack_records([record]), path, number)
+            for number, one in enumerate(submissions)
+            for record, path in zip(one.records, one.paths, strict=True)
+        ]
+        return [
+            self.alter(
+                AlertDetail(
+                    alert_id=alert_id,
+                    epoch_id=self.world.trust.epoch_id,
+                    raised_at=NOW,
+                    changed_at=NOW,
+                    total=len(records),
+                    offset=start,
+                    statements=statements,
+                    records=tuple(records[start : start + self.page_size]),
+                )
+            )
+            for start in range(0, len(records), self.page_size)
+        ]
+
+    def documents(self) -> list[SignedDocument]:
+        """The world's documents."""
+        return self.world.documents
+
+
+@dataclass
+class StandInHolder:
+    """Decides as an honest key holder does, with its own list of withdrawals; `alter` may change its answer."""
+
+    world: World
+    index: int
+    withdrawn: frozenset[tuple[str, bytes]] = frozenset()
+    alter: Callable[[OpeningResponse], OpeningResponse] = lambda response: response
+    away: bool = False
+    asked: list[OpeningRequest] = field(default_factory=list)
+
+    def open(self, request: OpeningRequest) -> OpeningResponse:
+        """Check the evidence whole, decide, evaluate and prove."""
+        if self.away:
+            raise UserError(f"holder{self.index} cannot be reached: no connection.", ExitCode.UNREACHABLE)
+        self.asked.append(request)
+        trust = self.world.trust
+        evidence = check_evidence(request, trust, NOW)
+        circumstances = Circumstances(trust.rule, trust.kinds, trust.groups, frozenset(), self.withdrawn, NOW)
+        decision = decide(evidence, request.open, circumstances)
+        refused = tuple(Refusal(place, each.reason, each.detail) for place, each in sorted(decision.refused.items()))
+        if not decision.accepted:
+            return self.alter(OpeningResponse((), b"", b"", refused))
+        inputs = [evidence.verified[place].context.encode() for place in decision.accepted]
+        answer = shares.evaluate_share(
+            self.world.share("record", self.index),
+            trust.commitments("record"),
+            self.index,
+            request.holder_set,
+            oprf.hash_inputs(inputs),
+        )
+        return self.alter(OpeningResponse(decision.accepted, answer.elements, answer.proof, refused))
+
+
+@dataclass
+class CharityWorld:
+    """The charity's home, broker and holders over a world."""
+
+    world: World
+    home: Path
+    broker: StandInBroker
+    holders: dict[int, StandInHolder]
+    clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
+
+    def ring(self) -> KeyRing:
+        """The charity's secrets, without the second that opening an age file takes."""
+        secrets = self.world.parties["charity"].secrets
+        epoch = {epoch_key_name(self.world.trust.epoch_id): self.world.recipient_seeds["charity"]}
+        return KeyRing({**secrets, **epoch})
+
+    def office(self) -> Office:
+        """The charity at work."""
+        settings = CharitySettings(store=self.home / "charity.sqlite3")
+        return Office(self.home, self.ring(), settings=settings, clock=self.clock, linker=self.linker)
+
+    @contextmanager
+    def linker(self, trust: Trust) -> Iterator[Links]:
+        """The stand-ins in place of sessions."""
+        holders: dict[int, HolderLink] = dict(self.holders)
+        yield Links(self.broker, holders)
+
+
+def make_charity(world: World, home: Path, alerts: dict[str, list[Submission]]) -> CharityWorld:
+    """A charity that has pinned the world's enrolment and accepted its epoch and roster."""
+    home.mkdir(exist_ok=True)
+    write_json_file(home / CARD_FILE, world.parties["charity"].card.to_document())
+    library = DocumentLibrary.of_home(home)
+    library.pin(world.enrolment, world.enrolment.hash)
+    library.accept(world.epoch)
+    library.accept(world.roster)
+    holders = {holder.index: StandInHolder(world, holder.index) for holder in world.trust.enrolment.holders}
+    return CharityWorld(world, home, StandInBroker(world, alerts), holders)
+
+
+def with_record(submission: Submission, position: int, record: Record) -> Submission:
+    """The submission with one record replaced, its statement as it was."""
+    records = list(submission.records)
+    records[position] = record
+    replaced = replace(submission, records=tuple(records))
+    # The paths are those of the records that were signed.
+    replaced.__dict__["paths"] = submission.paths
+    return replaced
+
+
+def changed_byte(data: bytes, place: int = -1) -> bytes:
+    """`data` with one bit of the byte at `place` flipped."""
+    changed = bytearray(data)
+    changed[place] ^= 1
+    return bytes(changed)
+
+
+def _statement(one: Submission) -> AlertStatement:
+    sealed: Sequence[SealedSecretMessage] = [
+        SealedSecretMessage(each.recipient_id, each.key_id, each.enc, each.ciphertext) for each in one.sealed
+    ]
+    return AlertStatement(one.statement.encode(), one.signature, one.statement.institution_id, tuple(sealed))
