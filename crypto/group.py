@@ -7,7 +7,7 @@ encoding with the highest bit of its last byte set.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 from crypto.errors import InvalidElement, InvalidScalar
 from crypto.scalars import ORDER, SCALAR_LENGTH, ZERO, find_zero
@@ -126,7 +126,7 @@ def multiply_base(scalars: bytes) -> bytes:
         )
 
     if not all(in_parts(part, count)):
-        raise InvalidScalar("a scalar is zero where none may be")
+        _name_zero(scalars)
     return output.take()
 
 
@@ -239,10 +239,18 @@ def _check_same_count(left: bytes, right: bytes) -> None:
         raise ValueError(f"as many on one side as on the other: {len(left)} against {len(right)} bytes")
 
 
-def _explain_failure(scalars: bytes, elements: bytes) -> None:
+def _name_zero(scalars: bytes) -> NoReturn:
+    """Raise InvalidScalar for the first scalar that is zero."""
+    position = find_zero(scalars)
+    # libsodium ignores a scalar's highest bit, so one far beyond the order can act as a zero.
+    reason = f"scalar {position} is zero where none may be" if position >= 0 else "a scalar is not below the order"
+    raise InvalidScalar(reason)
+
+
+def _explain_failure(scalars: bytes, elements: bytes) -> NoReturn:
     """Raise what made a multiplication fail: an element, by position, or else a zero scalar."""
     _name_invalid(elements, identity_allowed=False)
-    raise InvalidScalar(f"scalar {find_zero(scalars)} is zero where none may be")
+    _name_zero(scalars)
 
 
 def _count_canonical_top(packed: bytes) -> int:

@@ -120,8 +120,10 @@ def test_a_zero_scalar_is_refused_because_the_product_would_be_the_identity() ->
         lambda: group.weighted_sum(factors, random_elements(2)),
         lambda: group.multiply_base(factors),
     ):
-        with pytest.raises(InvalidScalar):
+        with pytest.raises(InvalidScalar, match="scalar 1 is zero"):
             call()
+    with pytest.raises(InvalidScalar, match="not below the order"):
+        group.multiply_base(scalars.ONE + bytes(31) + b"\x80")
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 31, 32, 33, 200, 1_001])
