@@ -9,6 +9,7 @@ import pytest
 
 from crypto.signatures import SigningKey as Key
 from crypto.signatures import generate_seed, key_id
+from crypto.tags import identifier_input, possession_entry
 from policies.assembly import RecipientKey, build_roster
 from policies.documents import SignedDocument, sign_document
 from policies.epoch import Epoch
@@ -184,8 +185,6 @@ def test_attack_4_a_second_document_signed_by_everybody_is_refused_as_a_fork(wor
 def test_attack_4_tags_forced_into_two_epochs_are_disjoint(world):
     other = replace(world.trust.epoch, not_after=world.trust.epoch.not_after - DAY)
     assert other.epoch_id != world.trust.epoch_id
-    from crypto.tags import identifier_input, possession_entry
-
     tags = {
         possession_entry("phone", world.evaluate("phone", identifier_input(epoch_id, "phone", "+49")), b"ctx").tag
         for epoch_id in (other.epoch_id, world.trust.epoch_id)
