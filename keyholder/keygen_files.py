@@ -15,7 +15,7 @@ from crypto.keygen import KeygenResult, Progress
 from crypto.shares import share_name
 from keyholder.keygen_run import KeygenRun, Participant
 from policies.documents import write_file
-from wire.messages.keygen import GeneratedKey, KeygenMessage
+from wire.messages.keygen import KeygenMessage
 from wire.messages.message import InvalidMessage, decode_message, encode_message
 from wire.packed import InvalidPacked, pack, unpack
 
@@ -143,14 +143,6 @@ class _Files:
 
     def _message_name(self, round_number: int, sender: int) -> str:
         return f"{self._name}_round{round_number}_holder{sender}.json"
-
-
-def read_generated_key(path: Path) -> GeneratedKey:
-    """The public result in a file; InvalidKeygenSession where it is none. Its certificate is not checked here."""
-    try:
-        return decode_message(GeneratedKey, _content(path))
-    except InvalidMessage as error:
-        raise InvalidKeygenSession(f"{path}: {error}") from None
 
 
 def _read(path: Path, round_number: int, sender: int) -> KeygenMessage:

@@ -14,8 +14,10 @@ from crypto import keygen, signatures
 from crypto.errors import InvalidKeygenSession, KeygenFault
 from crypto.keyfiles import add_to_key_file, read_key_file, write_key_file
 from crypto.shares import check_share, share_name
-from keyholder.keygen_files import PROGRESS_FOLDER, Report, advance_by_files, read_generated_key
-from keyholder.keygen_run import KeygenRun, Participant, generate_in_one_place
+from keyholder.keygen_files import PROGRESS_FOLDER, Report, advance_by_files
+from keyholder.keygen_run import KeygenRun, Participant, families_of, generate_in_one_place
+from policies.generated_keys import read_generated_key, verified_families
+from tests.agreement_world import make_world
 from wire.messages.keygen import GeneratedKey, KeygenMessage
 from wire.messages.message import decode_message, encode_message
 from wire.packed import pack
@@ -299,8 +301,6 @@ def test_the_public_key_file_is_plain_json_that_lost_copies_come_back_to(holders
     path.write_text("{}")
     with pytest.raises(InvalidKeygenSession, match="holds something else"):
         holders.call(2)
-    with pytest.raises(InvalidKeygenSession):
-        read_generated_key(path)
 
 
 def test_all_in_one_place_gives_the_same_kind_of_key(holders: Holders) -> None:
@@ -309,3 +309,23 @@ def test_all_in_one_place_gives_the_same_kind_of_key(holders: Holders) -> None:
     assert keygen.verify_certificate(session, key.certificate) == key.commitments
     for index, result in enumerate(results, start=1):
         check_share(result.share, key.commitments, index)
+
+
+def test_holders_of_an_enrolment_make_the_keys_of_all_its_families_and_of_the_records(tmp_path: Path) -> None:
+    world = make_world()
+    enrolment = world.trust.enrolment
+    families = families_of(enrolment)
+    assert set(families) == enrolment.terms.families | {"record"}
+    rings = {holder.index: world.parties[holder.party_id].secrets for holder in enrolment.holders}
+    participants = [Participant.of(enrolment, index, ring) for index, ring in rings.items()]
+    generated = [generate_in_one_place(participants, family, number=2)[0] for family in families]
+    assert verified_families(generated, enrolment, 2) == {key.family: key.commitments for key in generated}
+    for index, name, reason in (
+        (1, "signing", "signing key in the key file is not the one enrolled for holder 1"),
+        (2, "dkg", "dkg key in the key file is not the one enrolled for holder 2"),
+    ):
+        with pytest.raises(InvalidKeygenSession, match=reason):
+            Participant.of(enrolment, index, {**rings[index], name: rings[3][name]})
+    with pytest.raises(InvalidKeygenSession, match="no key holder 9"):
+        Participant.of(enrolment, 9, rings[1])
+    assert not any(secret.hex() in repr(participants) for ring in rings.values() for secret in ring.values())
