@@ -29,6 +29,7 @@ from wire.nonces import prune_nonces
 _MATCH_RECORDS = 4096
 _REMOVE_RECORDS = 2048
 _REJOIN_ALERTS = 64
+_RETRY_SECONDS = 5.0
 _PRUNE_EVERY = 600
 """Seconds."""
 
@@ -61,10 +62,20 @@ class Worker:
             pass
 
     def run(self, stop: threading.Event, idle_seconds: float = 0.5) -> None:
-        """Step until `stop` is set, and look again every `idle_seconds` when there is nothing to do."""
+        """Step until `stop` is set, and look again every `idle_seconds` when there is nothing to do.
+
+        A step that fails (the database is away, say) is logged and tried again: its transaction left nothing behind.
+        """
         while not stop.is_set():
-            if not self.step():
-                self._prune()
+            try:
+                worked = self.step()
+                if not worked:
+                    self._prune()
+            except Exception as error:  # noqa: BLE001  (whatever it was, the queue is in the database: go on)
+                self._log.error("worker step failed", exc_info=error)
+                stop.wait(_RETRY_SECONDS)
+                continue
+            if not worked:
                 stop.wait(idle_seconds)
 
     def _run(self, step: _Step, epoch: Epoch) -> bool:

@@ -98,6 +98,8 @@ def _prepare_sqlite_connection(connection: DBAPIConnection, entry: ConnectionPoo
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA trusted_schema=OFF")
+    # Temporary tables and sorts stay in memory: nothing of the database is left in a temporary file.
+    cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
 
 

@@ -6,7 +6,7 @@ from broker import alerts
 from broker.context import broker_context
 from runtime.database import read_transaction
 from wire.access import signed
-from wire.messages.alerts import AlertDetail, AlertPageQuery, AlertList, AlertQuery
+from wire.messages.alerts import AlertDetail, AlertList, AlertPageQuery, AlertQuery
 from wire.resources import Resource
 from wire.service import calling_party
 

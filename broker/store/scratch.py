@@ -22,15 +22,18 @@ def _temporary(name: str, *columns: Column[int] | Column[bytes]) -> Table:
     return Table(name, _metadata, *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DELETE ROWS")
 
 
-fresh: Final = _temporary(
-    "fresh",
-    Column("record_id", BigInteger, nullable=False),
-    Column("tag", LargeBinary(16), nullable=False),
-    Column("kind", SmallInteger, nullable=False),
-    Column("epoch", SmallInteger, nullable=False),
-    Column("institution", SmallInteger, nullable=False),
-    Column("proof", SmallInteger, nullable=False),
-)
+def _entry_columns() -> list[Column[int] | Column[bytes]]:
+    return [
+        Column("record_id", BigInteger, nullable=False),
+        Column("tag", LargeBinary(16), nullable=False),
+        Column("kind", SmallInteger, nullable=False),
+        Column("epoch", SmallInteger, nullable=False),
+        Column("institution", SmallInteger, nullable=False),
+        Column("proof", SmallInteger, nullable=False),
+    ]
+
+
+fresh: Final = _temporary("fresh", *_entry_columns())
 """Entries that enter the index, in the columns of `entry`."""
 
 crowded: Final = _temporary(
@@ -38,11 +41,7 @@ crowded: Final = _temporary(
 )
 """Tags under which more stands than one entry."""
 
-put_aside: Final = _temporary(
-    "put_aside",
-    *(column.copy() for column in fresh.columns),
-    Column("reason", SmallInteger, nullable=False),
-)
+put_aside: Final = _temporary("put_aside", *_entry_columns(), Column("reason", SmallInteger, nullable=False))
 """Entries that leave the index for `set_aside`, in the columns of that table."""
 
 touched: Final = _temporary("touched", Column("record_id", BigInteger, nullable=False))
@@ -75,9 +74,7 @@ chosen: Final = _temporary("chosen", Column("alert", BigInteger, nullable=False)
 
 def prepare(connection: Connection) -> None:
     """Make the temporary tables where the connection has none yet, and empty them."""
-    if is_sqlite(connection):
-        connection.execute(text("PRAGMA temp_store=MEMORY"))
-    else:
+    if not is_sqlite(connection):
         for method in ("hashjoin", "mergejoin", "seqscan"):
             connection.execute(text(f"SET LOCAL enable_{method} = off"))
     for table in _metadata.sorted_tables:
