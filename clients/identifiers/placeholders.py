@@ -57,6 +57,12 @@ class Placeholders:
         }
         return Placeholders(words, self.values, (self.dates | set(added.get(_DATES, ()))) - set(kept))
 
+    def described(self) -> list[object]:
+        """Plain data that is equal for equal lists."""
+        words = sorted((name, sorted(listed)) for name, listed in self.words.items())
+        values = sorted((name, pattern.pattern) for name, pattern in self.values.items())
+        return [words, values, sorted(self.dates)]
+
     def _is_date(self, text: str, hints: Hints) -> bool:
         if text[:10] in self.dates:
             return True
