@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clients.institution import rotation
-from clients.institution.links import Links, open_links
+from clients.institution.links import Caller, Links, Network, open_broker, open_links
 from clients.institution.membership import Membership, membership
 from crypto.keyfiles import KeyRing, add_to_key_file, read_key_file
 from crypto.local_encryption import generate_local_key
@@ -83,7 +83,9 @@ def open_home(path: Path, passphrase: str) -> InstitutionHome:
 
 
 @contextmanager
-def contact(home: InstitutionHome, clock: Clock, *, without_broker: bool = False) -> Iterator[Contact]:
+def contact(
+    home: InstitutionHome, clock: Clock, network: Network, *, without_broker: bool = False
+) -> Iterator[Contact]:
     """Fetch and verify documents, let a rotated key take its place, and open the sessions.
 
     `without_broker` goes on with the documents held where the broker cannot be reached. Raises UserError where the
@@ -91,25 +93,26 @@ def contact(home: InstitutionHome, clock: Clock, *, without_broker: bool = False
     """
     trust, fault = home.place.library.trust(), None
     try:
-        trust = home.place.library.accept_all(_documents(home, trust, clock))
+        trust = home.place.library.accept_all(_documents(home, trust, clock, network))
     except Unreachable as away:
         if not without_broker:
             raise
         fault = away
     place = membership(trust, home.institution_id, unix(clock))
     ring = rotation.settle(home.place, home.ring, place.public_key, home.passphrase)
-    with open_links(trust, home.institution_id, SigningKey(ring[rotation.SIGNING]), clock) as links:
+    caller = Caller(home.institution_id, SigningKey(ring[rotation.SIGNING]), clock, network)
+    with open_links(trust, caller) as links:
         yield Contact(trust, place, ring, links, fault)
 
 
-def _documents(home: InstitutionHome, trust: Trust, clock: Clock) -> list[SignedDocument]:
+def _documents(home: InstitutionHome, trust: Trust, clock: Clock, network: Network) -> list[SignedDocument]:
     """The broker's documents, asked for under the key that it knows: a newer roster may name the next one already."""
     member = trust.member(home.institution_id) if trust.is_ready else None
     refused: RemoteProblem | None = None
     for key in rotation.candidates(home.ring, member.signing_key if member else None):
-        with open_links(trust, home.institution_id, key, clock) as links:
+        with open_broker(trust, Caller(home.institution_id, key, clock, network)) as broker:
             try:
-                return links.broker.documents()
+                return broker.documents()
             except RemoteProblem as problem:
                 if problem.status != 401:
                     raise

@@ -5,9 +5,12 @@ One line of HTTP a call; addresses and keys come from the pinned enrolment alone
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
 
 from crypto.signatures import SigningKey
 from policies.documents import SignedDocument
@@ -21,6 +24,7 @@ from wire.messages.submission import OpenSubmission, Receipt, SubmissionPart, Su
 from wire.messages.withdrawal import Acknowledgement, SignedStatement
 from wire.session import SignedSession
 
+BROKER_ATTEMPTS = 5
 HOLDER_ATTEMPTS = 2
 """Tries before another set of holders takes over: one holder that is away should not hold everything up."""
 
@@ -88,28 +92,60 @@ class Links:
     holders: Mapping[int, HolderSession]
 
 
-@contextmanager
-def open_links(trust: Trust, institution_id: str, signing_key: SigningKey, clock: Clock) -> Iterator[Links]:
-    """Sessions with the broker and every key holder of the enrolment; nothing is sent yet."""
-    enrolment = trust.enrolment
-    with ExitStack() as stack:
-        broker = stack.enter_context(
-            SignedSession(enrolment.broker.address, institution_id, signing_key, BROKER, enrolment.broker.key, clock)
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How the services are reached: `timeout` in seconds for each step of a request, certificate authorities (PEM) and
+    proxy where they are not the system's; `transport` per party id in tests that need no network.
+    """
+
+    timeout: float = 60.0
+    ca_file: Path | None = None
+    proxy: str | None = None
+    transport: Callable[[str], httpx.BaseTransport | None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """As whom an institution speaks, and how it gets there."""
+
+    institution_id: str
+    signing_key: SigningKey
+    clock: Clock
+    network: Network
+
+    def session(self, address: str, party_id: str, key: bytes, attempts: int) -> SignedSession:
+        """A session with one party; nothing is sent yet."""
+        return SignedSession(
+            address,
+            self.institution_id,
+            self.signing_key,
+            party_id,
+            key,
+            self.clock,
+            attempts=attempts,
+            timeout=self.network.timeout,
+            ca_file=self.network.ca_file,
+            proxy=self.network.proxy,
+            transport=self.network.transport(party_id),
         )
+
+
+@contextmanager
+def open_broker(trust: Trust, caller: Caller) -> Iterator[BrokerSession]:
+    """A session with the broker of the enrolment."""
+    broker = trust.enrolment.broker
+    with caller.session(broker.address, BROKER, broker.key, BROKER_ATTEMPTS) as session:
+        yield BrokerSession(session)
+
+
+@contextmanager
+def open_links(trust: Trust, caller: Caller) -> Iterator[Links]:
+    """Sessions with the broker and every key holder of the enrolment; nothing is sent yet."""
+    with ExitStack() as stack:
         holders = {
             holder.index: HolderSession(
-                stack.enter_context(
-                    SignedSession(
-                        holder.address,
-                        institution_id,
-                        signing_key,
-                        holder.party_id,
-                        holder.key,
-                        clock,
-                        attempts=HOLDER_ATTEMPTS,
-                    )
-                )
+                stack.enter_context(caller.session(holder.address, holder.party_id, holder.key, HOLDER_ATTEMPTS))
             )
-            for holder in enrolment.holders
+            for holder in trust.enrolment.holders
         }
-        yield Links(BrokerSession(broker), holders)
+        yield Links(stack.enter_context(open_broker(trust, caller)), holders)

@@ -35,6 +35,7 @@ from clients.institution.outbox import (
     store_unchanged_rows,
     store_unsent_rows,
 )
+from clients.institution.rotation import sign_again
 from clients.institution.row_digests import RowDigests
 from clients.institution.seal import Content, Prepared, content, fits
 from clients.institution.state import State
@@ -107,6 +108,7 @@ class Report:
     withdrawn: int = 0
     waiting: int = 0
     submissions: int = 0
+    signed_again: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     budget: str | None = None
@@ -162,7 +164,11 @@ class Sync:
 
     def run(self) -> Report:
         """Do the whole night's work; raises UserError, after which the same call in a new run goes on."""
-        self._parts.delivery.reconcile()
+        parts = self._parts
+        parts.delivery.reconcile()
+        self.report.signed_again = sign_again(
+            parts.state, parts.delivery.broker, parts.membership, parts.author.signing_key, unix(parts.clock)
+        )
         self._deliver()
         changes = self._scan()
         self._withdraw_gone()
@@ -170,11 +176,11 @@ class Sync:
         self._retire()
         if not self.report.waiting:
             # Chunks of an earlier run that nothing needed any more.
-            with self._parts.state.transaction():
-                self._parts.journal.forget(self._parts.journal.kept())
+            with parts.state.transaction():
+                parts.journal.forget(parts.journal.kept())
         self._deliver()
-        self.report.faults = self._parts.quorum.faults
-        self.report.finality = finality(self._parts.state, self._parts.membership)
+        self.report.faults = parts.quorum.faults
+        self.report.finality = finality(parts.state, parts.membership)
         return self.report
 
     def _deliver(self) -> None:

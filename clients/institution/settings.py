@@ -1,0 +1,59 @@
+"""The institution client's settings, and who it is: read from its home folder, nothing secret among them.
+
+Where rows come from and what becomes of them is the mapping's business (mapping_file.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from policies.parties import MEMBER_ROLES
+from policies.party_keys import CARD_FILE, read_card_file
+from runtime.exits import ExitCode, UserError
+from runtime.settings import load_settings, setting
+
+SETTINGS_FILE = "institution.toml"
+MAPPING_FILE = "mapping.toml"
+
+
+@dataclass(frozen=True)
+class InstitutionSettings:
+    """What `institution.toml` in the home folder may say; without the file, the defaults hold."""
+
+    institution_id: str | None = setting("The institution's party id; without it, that of card.json.", default=None)
+    mapping: Path = setting("The mapping file.", default=Path(MAPPING_FILE))
+    state: Path = setting("The folder of the local state (keyed digests and the outbox).", default=Path("state"))
+    timeout: float = setting(
+        "Seconds that the broker or a key holder may take for each step of a request.", default=60.0
+    )
+    ca_file: Path | None = setting(
+        "PEM file of the certificate authorities to trust instead of the system's.", default=None
+    )
+    proxy: str | None = setting("HTTP proxy through which the services are reached.", default=None)
+
+
+def read_settings(home: Path, environ: Mapping[str, str] | None = None) -> InstitutionSettings:
+    """The settings of the institution whose home folder this is; raises UserError (exit code 4) naming what is wrong.
+
+    Paths that the settings leave out, and relative ones, count from the home folder.
+    """
+    path = home / SETTINGS_FILE
+    given = os.environ if environ is None else environ
+    settings = load_settings(InstitutionSettings, path if path.exists() else None, given)
+    return replace(settings, mapping=home / settings.mapping, state=home / settings.state)
+
+
+def institution_id_of(home: Path, settings: InstitutionSettings) -> str:
+    """The institution's party id, from its settings or its card; raises UserError (exit code 4)."""
+    if settings.institution_id is not None:
+        return settings.institution_id
+    card = read_card_file(home / CARD_FILE)
+    if card.role not in MEMBER_ROLES:
+        raise UserError(
+            f"{home / CARD_FILE} is the card of a {card.role}; the institution's client works for a member.",
+            ExitCode.DOCUMENTS_REFUSED,
+        )
+    return card.party_id
