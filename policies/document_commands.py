@@ -47,9 +47,14 @@ def passphrase_reader(passphrase_file: Path | None, *, confirm: bool = False) ->
 
 def write_new(path: Path, signed: SignedDocument) -> None:
     """Write a document to a file that must not be there yet."""
+    refuse_existing(path)
+    write_document_file(path, signed)
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise DocumentRefused where the file to be written is there already."""
     if path.exists():
         raise DocumentRefused(f"{path} is there already and is not overwritten.")
-    write_document_file(path, signed)
 
 
 def merge_files(file: Path, others: tuple[Path, ...]) -> None:

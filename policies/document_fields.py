@@ -16,10 +16,10 @@ from marshmallow import RAISE, ValidationError, fields
 from crypto.errors import CryptoError
 from crypto.group import check_elements
 from crypto.signatures import check_public_key
+from policies.document_values import INTEGER_LIMIT, check_value
 from policies.errors import DocumentRefused
 from wire.packed import InvalidPacked, unpack
 
-INTEGER_MAXIMUM = 2**53 - 1
 KEY_LENGTH = 32
 
 _IDENTIFIER = re.compile(r"[a-z0-9.-]{1,64}", re.ASCII)
@@ -33,7 +33,7 @@ def is_party_id(text: object) -> bool:
 class Number(fields.Field[int]):
     """A whole number from `least` to `most`, both inclusive."""
 
-    def __init__(self, *, least: int = 0, most: int = INTEGER_MAXIMUM, **settings: Any) -> None:
+    def __init__(self, *, least: int = 0, most: int = INTEGER_LIMIT - 1, **settings: Any) -> None:
         super().__init__(required=True, **settings)
         self._least, self._most = least, most
 
@@ -180,10 +180,12 @@ class DocumentSchema(marshmallow.Schema):
 def load(schema: type[DocumentSchema], value: Mapping[str, Any], name: str) -> Any:
     """What `schema` makes of `value`; raises DocumentRefused with one sentence that names the first wrong field."""
     try:
-        return schema().load(dict(value))
+        read = schema().load(dict(value))
     except ValidationError as error:
         where, what = _first_message(error.messages)
         raise DocumentRefused(f"The {name} is not well formed: {where or 'it'} {what.rstrip('.')}.") from None
+    check_value(value, f"The {name}")
+    return read
 
 
 def _first_message(messages: Any) -> tuple[str, str]:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import tempfile
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import rfc8785
 
 from crypto.signatures import SIGNATURE_LENGTH, SigningKey, is_valid
 from policies.document_fields import is_party_id
+from policies.document_values import check_value
 from policies.errors import DocumentRefused
 from wire.packed import InvalidPacked, pack, unpack
 from wire.strict_json import InvalidJson, parse_json
@@ -27,9 +27,6 @@ from wire.strict_json import InvalidJson, parse_json
 HASH_LENGTH = 32
 FILE_LIMIT = 16 * 1024 * 1024
 """Bytes of the longest document file that is read."""
-
-INTEGER_LIMIT = 2**53
-"""Numbers in documents are integers from 0 to below this."""
 
 Document = dict[str, Any]
 
@@ -96,7 +93,7 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
     That is: numbers that are not integers from 0 to below 2^53, text that is not NFC, null.
     """
-    _check_value(document, "document")
+    check_value(document, "document")
     return rfc8785.dumps(dict(document))
 
 
@@ -211,32 +208,3 @@ def _read_signature(party: str, text: object) -> bytes:
     if len(signature) != SIGNATURE_LENGTH:
         raise DocumentRefused(f"The signature of {party} is not 64 bytes in base64url without padding.")
     return signature
-
-
-def _check_value(value: object, where: str) -> None:
-    """Raise DocumentRefused unless `value` is what documents are made of, all the way down."""
-    if isinstance(value, bool):
-        return
-    if isinstance(value, int):
-        if not 0 <= value < INTEGER_LIMIT:
-            raise DocumentRefused(f"{where} is a number outside 0 to 2^53 - 1.")
-    elif isinstance(value, str):
-        _check_text(value, where)
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            if not isinstance(key, str):
-                raise DocumentRefused(f"{where} has a key that is no text.")
-            _check_text(key, f"a key of {where}")
-            _check_value(part, f"{where}.{key}")
-    elif isinstance(value, list):
-        for number, part in enumerate(value):
-            _check_value(part, f"{where}[{number}]")
-    else:
-        raise DocumentRefused(f"{where} is none of text, whole number, true, false, list and object.")
-
-
-def _check_text(text: str, where: str) -> None:
-    if not unicodedata.is_normalized("NFC", text):
-        raise DocumentRefused(f"{where} is text that is not in Unicode's form NFC.")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise DocumentRefused(f"{where} is text that is not valid Unicode.")

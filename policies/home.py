@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from crypto.keyfiles import KeyRing, add_to_key_file, read_key_file, write_key_file
+from crypto.keyfiles import KeyRing, read_key_file, write_key_file
 from crypto.signatures import SigningKey
 from policies.documents import Document, SignedDocument, document_hash, read_json_file, sign_document, write_json_file
 from policies.errors import DocumentRefused
@@ -60,9 +60,11 @@ class PartyHome:
             raise UserError(f"{self.key_file} and {CARD_FILE} beside it hold different signing keys.", ExitCode.KEYS)
         return ring
 
-    def keep_secret(self, name: str, secret: bytes, passphrase: str) -> None:
-        """Add a secret to the key file."""
-        add_to_key_file(self.key_file, {name: secret}, passphrase)
+    def keep_secret(self, name: str, secret: bytes, ring: KeyRing, passphrase: str) -> None:
+        """Add a secret to the key file whose `ring` was just read; raises UserError where the name is taken."""
+        if name in ring:
+            raise UserError(f"{self.key_file} already holds a key named {name}.", ExitCode.KEYS)
+        write_key_file(self.key_file, ring.with_secrets({name: secret}), passphrase)
 
     def sign(self, signed: SignedDocument, place: str, ring: KeyRing) -> SignedDocument:
         """Add the party's signature, and remember what was signed in `place` ("epoch 1", "roster 2 of ...").

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from crypto.sealing import generate_recipient_seed, recipient_public_key
 from policies.assembly import RecipientKey, build_roster, member_from_card
 from policies.document_commands import (
     Moment,
@@ -18,6 +19,7 @@ from policies.document_commands import (
     merge_files,
     out_option,
     passphrase_reader,
+    refuse_existing,
     report_signed,
     signature_report,
     trust_of,
@@ -27,7 +29,7 @@ from policies.documents import SignedDocument, read_document_file, write_documen
 from policies.errors import DocumentRefused
 from policies.home import PartyHome
 from policies.parties import Member
-from policies.party_keys import RECIPIENT_ROLE, epoch_key_name, new_epoch_key, read_card_file
+from policies.party_keys import RECIPIENT_ROLE, epoch_key_name, read_card_file
 from policies.rendering import grouped, render_roster
 from policies.roster import Roster
 from policies.trust import Trust
@@ -56,19 +58,24 @@ def roster() -> None:
 def make_recipient_key(not_after: int | None, home: Path, out: Path, passphrase_file: Path | None) -> None:
     """Make a recipient's key for the epoch: the secret goes into HOME/keys.age, the signed public key to OUT.
 
-    An epoch has one key a recipient. Destroying it when the epoch closes makes what was never opened unreadable.
+    An epoch has one key a recipient: called again, the command gives the same one again. Destroying it when the epoch
+    closes makes what was never opened unreadable.
     """
     trust = trust_of(home)
     place = PartyHome(home)
     if place.card.role != RECIPIENT_ROLE:
         raise DocumentRefused(f"{place.card.party_id} is no recipient: nothing is sealed to it.")
+    refuse_existing(out)
     passphrase = passphrase_reader(passphrase_file)()
     ring = place.key_ring(lambda: passphrase)
-    seed, key = new_epoch_key()
-    offered = RecipientKey(place.card.party_id, trust.epoch_id, key, not_after or trust.epoch.not_after)
-    if offered.not_after > trust.epoch.not_after:
+    name = epoch_key_name(trust.epoch_id)
+    seed = ring[name] if name in ring else generate_recipient_seed()
+    expiry = not_after or trust.epoch.not_after
+    if expiry > trust.epoch.not_after:
         raise DocumentRefused("The key would outlive the epoch.")
-    place.keep_secret(epoch_key_name(trust.epoch_id), seed, passphrase)
+    if name not in ring:
+        place.keep_secret(name, seed, ring, passphrase)
+    offered = RecipientKey(place.card.party_id, trust.epoch_id, recipient_public_key(seed), expiry)
     write_new(out, place.sign_freely(offered.to_document(), ring))
     emit(
         {"file": str(out), "recipient_id": offered.recipient_id, "epoch_id": trust.epoch_id.hex()},

@@ -1,0 +1,232 @@
+"""From cards to an accepted roster by commands alone, with real key files and a real key generation.
+
+One passing story in one test module fixture, since every opened key file costs a second by design; the tests look at
+what it left and try what must be refused.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.main import crosslight
+from crypto.keyfiles import add_to_key_file, read_key_file
+from crypto.shares import share_name
+from keyholder.keygen_run import Participant, generate_in_one_place
+from policies.documents import read_document_file
+from policies.enrolment import Enrolment
+from policies.library import DocumentLibrary
+from runtime.console import run_command
+from runtime.exits import ExitCode
+from tests.agreement_world import example_terms
+from wire.messages.message import encode_message
+
+PASSPHRASE = "a passphrase for tests"
+PARTIES = {
+    "bank-a": ["bank", "bank-a", "--group", "group-a", "--declare", "phone=1000"],
+    "charity": ["recipient", "charity", "--group", "group-d"],
+    "holder1": ["holder", "holder1", "--index", "1", "--group", "group-h", "--address", "https://holder.example"],
+    "broker": ["broker", "broker", "--group", "group-o", "--address", "https://broker.example"],
+}
+
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def monkeymodule():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, monkeymodule: pytest.MonkeyPatch) -> Path:
+    """The folder after the whole story: a home a party, enrolment.json, epoch.json, roster.json."""
+    root = tmp_path_factory.mktemp("agreement")
+    monkeymodule.setenv("CROSSLIGHT_PASSPHRASE", PASSPHRASE)
+    for name, arguments in PARTIES.items():
+        assert go("enrolment", "keys", *arguments, "--home", root / name) == ExitCode.OK
+    terms = example_terms(t_h=1).to_document()
+    terms["kinds"] = {"phone": terms["kinds"]["phone"]}
+    terms["opening_rule"]["alone"] = ["phone"]
+    terms["identifier_spaces"] = {"phone": 10_000}
+    (root / "terms.json").write_text(json.dumps(terms))
+    enrolment = root / "enrolment.json"
+    cards = [root / name / "card.json" for name in PARTIES]
+    options = ("--agreement", "example", "--quorum", "1", "--terms", root / "terms.json", "--out", enrolment)
+    assert go("enrolment", "new", *options, *cards) == ExitCode.OK
+    for name in ("bank-a", "charity", "holder1"):
+        assert go("enrolment", "sign", enrolment, "--home", root / name) == ExitCode.OK
+    copy = root / "enrolment-of-the-broker.json"
+    shutil.copy(enrolment, copy)
+    assert go("enrolment", "sign", copy, "--home", root / "broker") == ExitCode.OK
+    assert go("enrolment", "verify", enrolment) == ExitCode.DOCUMENTS_REFUSED
+    assert go("enrolment", "merge", enrolment, copy) == ExitCode.OK
+    assert go("enrolment", "verify", enrolment) == ExitCode.OK
+    digest = read_document_file(enrolment).hash.hex()
+    for name in PARTIES:
+        assert go("enrolment", "pin", enrolment, "--hash", digest, "--home", root / name) == ExitCode.OK
+
+    generate_keys(root, Enrolment.from_document(read_document_file(enrolment).document))
+    epoch = root / "epoch.json"
+    keys = (root / "phone_key.json", root / "record_key.json")
+    period = ("--number", "1", "--from", "2026-01-01", "--until", "2026-04-01")
+    assert go("epoch", "new", *period, "--home", root / "bank-a", "--out", epoch, *keys) == ExitCode.OK
+    assert go("epoch", "sign", epoch, "--home", root / "holder1", "--generated", keys[0], "--generated", keys[1]) == 0
+    assert go("epoch", "verify", epoch, "--home", root / "charity") == ExitCode.DOCUMENTS_REFUSED
+    assert go("epoch", "sign", epoch, "--home", root / "bank-a") == ExitCode.OK
+    for name in PARTIES:
+        assert go("epoch", "accept", epoch, "--home", root / name) == ExitCode.OK
+
+    roster, key = root / "roster.json", root / "charity-key.json"
+    assert go("roster", "key", "--home", root / "charity", "--out", key) == ExitCode.OK
+    assert go("roster", "new", key, "--home", root / "bank-a", "--out", roster) == ExitCode.OK
+    for name in ("holder1", "bank-a"):
+        assert go("roster", "sign", roster, "--home", root / name) == ExitCode.OK
+    for name in PARTIES:
+        assert go("roster", "accept", roster, "--home", root / name) == ExitCode.OK
+    return root
+
+
+def go(*arguments: object) -> int:
+    return run_command(crosslight, [str(argument) for argument in arguments])
+
+
+def generate_keys(root: Path, enrolment: Enrolment) -> None:
+    """A key for each family, as `crosslight holder keygen` makes them."""
+    ring = read_key_file(root / "holder1" / "keys.age", PASSPHRASE)
+    participant = Participant.of(enrolment, 1, ring)
+    shares = {}
+    for family in ("phone", "record"):
+        generated, results = generate_in_one_place([participant], family, number=1)
+        (root / f"{family}_key.json").write_bytes(encode_message(generated))
+        shares[share_name(generated.commitments[0])] = results[0].share
+    add_to_key_file(root / "holder1" / "keys.age", shares, PASSPHRASE)
+
+
+def test_every_party_ends_with_the_same_trust(folder):
+    trusts = [DocumentLibrary.of_home(folder / name).trust() for name in PARTIES]
+    assert len({trust.epoch_id for trust in trusts}) == 1
+    assert len({trust.roster.hash for trust in trusts}) == 1
+    assert trusts[0].member("bank-a").budgets == {"phone": 3050}
+    assert trusts[0].recipient("charity").not_after == trusts[0].epoch.not_after
+
+
+def test_key_files_are_private_and_cards_hold_no_secret(folder):
+    for name in PARTIES:
+        assert (folder / name / "keys.age").stat().st_mode & 0o777 == 0o600
+        card = (folder / name / "card.json").read_text()
+        assert "secret" not in card
+    ring = read_key_file(folder / "charity" / "keys.age", PASSPHRASE)
+    epoch_id = DocumentLibrary.of_home(folder / "charity").trust().epoch_id
+    assert set(ring) == {"signing", "store", f"hpke.{epoch_id.hex()}"}
+
+
+def test_show_renders_for_people_with_the_hash_in_groups_of_four(folder, capsys):
+    assert go("enrolment", "show", folder / "enrolment.json") == ExitCode.OK
+    shown = capsys.readouterr().out
+    digest = read_document_file(folder / "enrolment.json").hash.hex()
+    groups = [digest[start : start + 4] for start in range(0, 64, 4)]
+    assert " ".join(groups[:8]) in shown
+    assert " ".join(groups[8:]) in shown
+    assert "bank-a (bank, group group-a)" in shown
+    assert "Without a valid signature: none" in shown
+    assert "above 1%" in shown
+    assert "Warning: one key holder alone evaluates" in shown
+    assert go("epoch", "show", folder / "epoch.json", "--home", folder / "bank-a") == ExitCode.OK
+    assert "From 2026-01-01 00:00 UTC until 2026-04-01 00:00 UTC" in capsys.readouterr().out
+    assert go("roster", "show", folder / "roster.json", "--home", folder / "bank-a") == ExitCode.OK
+    assert "charity (group group-d), key " in capsys.readouterr().out
+
+
+def test_json_alone_is_on_standard_output(folder, capsys):
+    assert go("enrolment", "show", folder / "enrolment.json", "--json") == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["missing"] == []
+    assert go("roster", "verify", folder / "roster.json", "--home", folder / "broker", "--json") == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["valid"] == ["bank-a", "holder1"]
+
+
+def test_a_document_for_the_same_place_is_not_signed_twice(folder, capsys, tmp_path):
+    other = tmp_path / "epoch.json"
+    keys = (folder / "phone_key.json", folder / "record_key.json")
+    period = ("--number", "1", "--from", "2026-01-01", "--until", "2026-05-01")
+    assert go("epoch", "new", *period, "--home", folder / "bank-a", "--out", other, *keys) == ExitCode.OK
+    assert go("epoch", "sign", other, "--home", folder / "bank-a") == ExitCode.DOCUMENTS_REFUSED
+    assert "Another document was signed here as epoch 1 of example" in capsys.readouterr().err
+    assert read_document_file(other).signatures == {}
+
+
+def test_a_pin_with_another_hash_is_refused(folder, capsys, tmp_path):
+    refused = go("enrolment", "pin", folder / "enrolment.json", "--hash", "00" * 32, "--home", tmp_path)
+    assert refused == ExitCode.DOCUMENTS_REFUSED
+    assert "is pinned" in capsys.readouterr().err
+    assert not (tmp_path / "documents").exists()
+    assert go("enrolment", "pin", folder / "enrolment.json", "--hash", "zz", "--home", tmp_path) == ExitCode.USAGE
+
+
+def test_keys_are_never_overwritten(folder, capsys):
+    before = (folder / "bank-a" / "keys.age").read_bytes()
+    assert go("enrolment", "keys", *PARTIES["bank-a"], "--home", folder / "bank-a") == ExitCode.KEYS
+    assert "never overwritten" in capsys.readouterr().err
+    assert (folder / "bank-a" / "keys.age").read_bytes() == before
+
+
+def test_documents_are_never_overwritten(folder, capsys):
+    out = ("--out", folder / "roster.json")
+    assert go("roster", "new", "--home", folder / "bank-a", *out) == ExitCode.DOCUMENTS_REFUSED
+    assert "not overwritten" in capsys.readouterr().err
+
+
+def test_an_enrolment_that_names_a_party_otherwise_than_its_card_is_not_signed(folder, capsys, tmp_path):
+    value = json.loads((folder / "enrolment.json").read_text())
+    value["document"]["members"][0]["group_id"] = "group-z"
+    changed = tmp_path / "enrolment.json"
+    changed.write_text(json.dumps(value))
+    assert go("enrolment", "sign", changed, "--home", folder / "bank-a") == ExitCode.DOCUMENTS_REFUSED
+    assert "something else about bank-a than its card" in capsys.readouterr().err
+
+
+def test_a_recipient_and_the_broker_do_not_sign_epochs_or_rosters(folder, capsys):
+    for name in ("charity", "broker"):
+        for kind in ("epoch", "roster"):
+            refused = go(kind, "sign", folder / f"{kind}.json", "--home", folder / name)
+            assert refused == ExitCode.DOCUMENTS_REFUSED
+            assert "does not sign" in capsys.readouterr().err
+
+
+def test_generated_keys_of_another_epoch_or_with_other_commitments_are_refused(folder, capsys, tmp_path):
+    out = ("--home", folder / "bank-a", "--out", tmp_path / "epoch.json")
+    keys = (folder / "phone_key.json", folder / "record_key.json")
+    period = ("--from", "2026-01-01", "--until", "2026-04-01")
+    assert go("epoch", "new", "--number", "2", *period, *out, *keys) == ExitCode.DOCUMENTS_REFUSED
+    assert "was generated for example, epoch 1" in capsys.readouterr().err
+    phone, record = (json.loads(path.read_text()) for path in keys)
+    swapped = tmp_path / "swapped.json"
+    swapped.write_text(json.dumps({**phone, "commitments": record["commitments"]}))
+    assert go("epoch", "new", "--number", "1", *period, *out, swapped, keys[1]) == ExitCode.DOCUMENTS_REFUSED
+    assert "other commitments than its certificate" in capsys.readouterr().err
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text(json.dumps({**phone, "certificate": record["certificate"]}))
+    assert go("epoch", "new", "--number", "1", *period, *out, damaged, keys[1]) == ExitCode.DOCUMENTS_REFUSED
+    assert "The certificate of the key of phone does not hold" in capsys.readouterr().err
+
+
+def test_wrong_usage_is_one_sentence(capsys, tmp_path):
+    arguments = ("enrolment", "keys", "holder", "holder2", "--index", "1", "--group", "g", "--home", tmp_path / "h")
+    assert go(*arguments) == ExitCode.USAGE
+    assert "belongs to the key holder with the id holder1" in capsys.readouterr().err
+    declared = ("--declare", "phone=many")
+    assert go("enrolment", "keys", "bank", "b", "--group", "g", *declared, "--home", tmp_path / "b") == ExitCode.USAGE
+    assert "write FAMILY=N" in capsys.readouterr().err
+    assert not (tmp_path / "h").exists()
+
+
+@pytest.mark.parametrize("group", ["enrolment", "epoch", "roster"])
+def test_help_teaches_the_order_of_steps(group, capsys):
+    assert go(group, "--help") == ExitCode.OK
+    text = capsys.readouterr().out
+    assert "1. " in text
+    assert f"crosslight {group} new" in text
