@@ -122,9 +122,10 @@ def render_signatures(signed: SignedDocument, keys: Mapping[str, bytes]) -> list
 def _render_rule(rule: OpeningRule, kinds: Mapping[str, KindPolicy]) -> list[str]:
     heavy = ", ".join(f"{kind} {policy.weight}" for kind, policy in sorted(kinds.items()) if policy.possession)
     scores = ", ".join(f"{kind} {policy.weight}" for kind, policy in sorted(kinds.items()) if not policy.possession)
+    others = "one other group proves" if rule.t == 2 else f"{rule.t - 1} other groups each prove"
     return [
-        f"A record opens when {rule.t - 1} other group(s) prove possession of identifiers of it, each weighing at "
-        f"least {rule.least_weight} together",
+        f"A record opens when {others} possession of identifiers in it that weigh {rule.least_weight} together,",
+        "  each kind once, or of one identifier of a kind that suffices alone",
         f"Weights: {heavy or 'none'}",
         f"Kinds that suffice alone: {', '.join(sorted(rule.alone)) or 'none'}",
         f"Kinds that count in scores only: {scores or 'none'}",
@@ -145,6 +146,11 @@ def _warnings(enrolment: Enrolment) -> Iterable[str]:
     for recipient in enrolment.recipients:
         if recipient.group_id in groups:
             yield f"Warning: {recipient.recipient_id} and {groups[recipient.group_id]} are in one group."
+    if enrolment.terms.opening_rule.t == 2:
+        yield (
+            "Warning: two groups suffice, so one dishonest institution together with a dishonest recipient can open "
+            "what it guesses, within its budget."
+        )
     if enrolment.terms.t_h == 1:
         yield "Warning: one key holder alone evaluates, so one alone can guess identifiers."
 
