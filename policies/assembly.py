@@ -129,9 +129,13 @@ def build_roster(
         epoch_id=trust.epoch_id,
         members=tuple(members if members is not None else (before or trust.enrolment).members),
         recipients=tuple(_recipients(trust, before, offered)),
-        witness_policy=witness_policy or (before.witness_policy if before else NO_WITNESSES),
+        witness_policy=_witness_policy(before) if witness_policy is None else witness_policy,
     )
     return trust.review_roster(roster.to_document())
+
+
+def _witness_policy(before: Roster | None) -> str:
+    return before.witness_policy if before else NO_WITNESSES
 
 
 def _recipients(trust: Trust, before: Roster | None, offered: Mapping[str, RecipientKey]) -> list[Recipient]:

@@ -68,15 +68,17 @@ class Identifier(fields.Field[str]):
 
 
 class Text(fields.Field[str]):
-    """Any text of at most `longest` characters, at least one; or exactly one of `choices`."""
+    """Any text of `shortest` to `longest` characters; or exactly one of `choices`."""
 
-    def __init__(self, *, longest: int = 4096, choices: tuple[str, ...] = (), required: bool = True) -> None:
+    def __init__(
+        self, *, shortest: int = 1, longest: int = 4096, choices: tuple[str, ...] = (), required: bool = True
+    ) -> None:
         super().__init__(required=required)
-        self._longest, self._choices = longest, choices
+        self._shortest, self._longest, self._choices = shortest, longest, choices
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
-        if not isinstance(value, str) or not 1 <= len(value) <= self._longest:
-            raise ValidationError(f"must be text of 1 to {self._longest} characters")
+        if not isinstance(value, str) or not self._shortest <= len(value) <= self._longest:
+            raise ValidationError(f"must be text of {self._shortest} to {self._longest} characters")
         if self._choices and value not in self._choices:
             raise ValidationError(f"must be one of: {', '.join(self._choices)}")
         return value

@@ -129,7 +129,7 @@ class Epoch:
 class _EpochSchema(DocumentSchema):
     type = Text(choices=(EPOCH_TYPE,))
     agreement_id = Identifier()
-    number = Number(least=1)
+    number = Number()
     not_before = Number()
     not_after = Number()
     policy_hash = Bytes(HASH_LENGTH)

@@ -125,7 +125,7 @@ class _RosterSchema(DocumentSchema):
     epoch_id = Bytes(HASH_LENGTH)
     members = ListOf(part(MemberSchema), least=1)
     recipients = ListOf(part(RecipientSchema))
-    witness_policy = Text(longest=65_536)
+    witness_policy = Text(shortest=0, longest=65_536)
 
     @post_load
     def _shape(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class KindSchema(DocumentSchema):
     weight = Number(most=1_000_000)
     cap = Number(least=1)
     possession = Truth()
-    normalisation = Number(least=1, most=65_535)
+    normalisation = Number(most=65_535)
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> KindPolicy:
