@@ -17,6 +17,7 @@ from broker.context import EXTENSION, BrokerContext
 from clients.institution.contact import InstitutionHome, contact, open_home
 from clients.institution.links import Network
 from clients.institution.rotation import NEXT, begin
+from clients.institution.settings import read_settings
 from clients.institution.state import State
 from clients.institution.sync import Options, Report, Source, Sync
 from clients.institution.tools import parts
@@ -131,11 +132,12 @@ class Institution:
         place = PartyHome(path)
         place.library.pin(agreement.world.enrolment, agreement.world.enrolment.hash)
         write_key_file(place.key_file, keys.secrets, PASSPHRASE)
-        return cls(agreement, InstitutionHome(place, KeyRing(keys.secrets), PASSPHRASE))
+        home = InstitutionHome(place, institution_id, path / "state", KeyRing(keys.secrets), PASSPHRASE)
+        return cls(agreement, home)
 
     def reopen(self) -> InstitutionHome:
         """The home as its files are now."""
-        self.home = open_home(self.home.place.path, PASSPHRASE)
+        self.home = open_home(self.home.place.path, read_settings(self.home.place.path, {}), PASSPHRASE)
         return self.home
 
     def rotate(self) -> bytes:

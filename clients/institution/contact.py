@@ -14,6 +14,7 @@ from pathlib import Path
 from clients.institution import rotation
 from clients.institution.links import Caller, Links, Network, open_broker, open_links
 from clients.institution.membership import Membership, membership
+from clients.institution.settings import InstitutionSettings
 from crypto.keyfiles import KeyRing, add_to_key_file, read_key_file
 from crypto.local_encryption import generate_local_key
 from crypto.signatures import SigningKey
@@ -25,27 +26,18 @@ from runtime.exits import ExitCode, UserError
 from wire.problems import RemoteProblem
 from wire.session import Unreachable
 
-STATE_FOLDER = "state"
 _LOCAL_KEYS = ("rows", "journal")
 
 
 @dataclass(frozen=True)
 class InstitutionHome:
-    """The opened home of one institution."""
+    """The opened home of one institution: card and documents, secrets, and where the local state lies."""
 
     place: PartyHome
+    institution_id: str
+    state_folder: Path
     ring: KeyRing
     passphrase: str = field(repr=False)
-
-    @property
-    def institution_id(self) -> str:
-        """The institution's party id, from its card."""
-        return self.place.card.party_id
-
-    @property
-    def state_folder(self) -> Path:
-        """Where the local state lies."""
-        return self.place.path / STATE_FOLDER
 
 
 @dataclass(frozen=True)
@@ -67,19 +59,22 @@ class Contact:
         return SigningKey(self.ring[rotation.SIGNING])
 
 
-def open_home(path: Path, passphrase: str) -> InstitutionHome:
+def open_home(path: Path, settings: InstitutionSettings, passphrase: str) -> InstitutionHome:
     """Open the key file of the institution at `path`, and draw the local keys that an older one lacks.
 
     Raises UserError where it is no institution's home, InvalidKeyFile and WrongPassphrase where it does not open.
     """
     place = PartyHome(path)
     if not place.card.is_member:
-        raise UserError(f"{path} is the home of a {place.card.role}, not of an institution.", ExitCode.USAGE)
+        raise UserError(
+            f"{path} is the home of a {place.card.role}; the institution's client works for a member.",
+            ExitCode.DOCUMENTS_REFUSED,
+        )
     ring = read_key_file(place.key_file, passphrase)
     missing = [name for name in _LOCAL_KEYS if name not in ring]
     if missing:
         ring = add_to_key_file(place.key_file, {name: generate_local_key() for name in missing}, passphrase)
-    return InstitutionHome(place, ring, passphrase)
+    return InstitutionHome(place, place.card.party_id, settings.state, ring, passphrase)
 
 
 @contextmanager

@@ -45,6 +45,8 @@ from runtime.clock import Clock, unix
 from runtime.exits import ExitCode
 from runtime.progress import Progress
 
+NO_IDENTIFIER = "no-identifier"
+TOO_LONG = "too-long"
 _SMALL_BATCH = 4096
 
 Reporter = Callable[[int | None, str], AbstractContextManager[Progress]]
@@ -267,11 +269,11 @@ class Sync:
             self.report.skipped[prepared.skipped] += 1
             return None
         if not prepared.identifiers:
-            self.report.skipped["no identifier"] += 1
+            self.report.skipped[NO_IDENTIFIER] += 1
             return None
         made = content(prepared)
         if not fits(made, self._parts.membership.padded_size):
-            self.report.skipped["longer than the agreed size"] += 1
+            self.report.skipped[TOO_LONG] += 1
             return None
         return made
 

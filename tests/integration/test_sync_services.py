@@ -243,7 +243,8 @@ def test_a_rotated_key_takes_over_once_the_roster_names_it_and_signs_live_statem
     rows["customer-2"]["note"] = "changed"
     report = bank.sync(table(rows))
     assert report.sent == 1
-    assert bank.reopen().ring["signing"] == new_seed
-    assert "signing.next" not in bank.reopen().ring
-    assert bank.reopen().place.card.signing_key == SigningKey(new_seed).public_key != old.public_key
+    home = bank.reopen()
+    assert home.ring["signing"] == new_seed
+    assert "signing.next" not in home.ring
+    assert home.place.card.signing_key == SigningKey(new_seed).public_key != old.public_key
     assert small.signatures_of("bank-a") == {SigningKey(new_seed).public_key}

@@ -165,7 +165,7 @@ def test_a_row_whose_payload_is_longer_than_agreed_is_left_out_and_counted(bank:
     rows["customer-0"]["note"] = "x" * 5000
     report = bank.sync(table(rows))
     assert (report.sent, report.left_out) == (1, 1)
-    assert report.skipped["longer than the agreed size"] == 1
+    assert report.skipped["too-long"] == 1
 
 
 def test_a_broker_that_is_away_is_named_and_the_next_night_loses_nothing(bank: Bank) -> None:
