@@ -18,10 +18,10 @@ from crypto.keyfiles import KeyRing, write_key_file
 from crypto.shares import share_name
 from keyholder.keygen_run import Participant, families_of, generate_in_one_place
 from policies.assembly import RecipientKey, build_enrolment, build_epoch, build_roster
-from policies.documents import SignedDocument, sign_document
+from policies.documents import SignedDocument, sign_document, write_json_file
 from policies.enrolment import Enrolment
 from policies.library import DocumentLibrary
-from policies.party_keys import KEY_FILE, PartyKeys, epoch_key_name, new_epoch_key, new_party
+from policies.party_keys import CARD_FILE, KEY_FILE, Card, PartyKeys, epoch_key_name, new_epoch_key, new_party
 from policies.terms import Terms
 from policies.trust import Trust
 from runtime.clock import Clock, unix
@@ -44,11 +44,12 @@ class Institution:
 
 @dataclass(frozen=True)
 class Ceremony:
-    """What came out: the signed documents, and every party's secrets by party id until they are written."""
+    """What came out: the signed documents, and every party's card and secrets by party id."""
 
     enrolment: SignedDocument
     epoch: SignedDocument
     roster: SignedDocument
+    cards: Mapping[str, Card]
     secrets: Mapping[str, Mapping[str, bytes]] = field(repr=False)
 
     @property
@@ -63,6 +64,7 @@ class Ceremony:
             home = homes / party_id
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_key_file(home / KEY_FILE, self.secrets[party_id], passphrase)
+            write_json_file(home / CARD_FILE, self.cards[party_id].to_document())
             library = DocumentLibrary.of_home(home)
             library.pin(self.enrolment, self.enrolment.hash)
             library.accept_all([self.epoch, self.roster])
@@ -72,12 +74,12 @@ class Ceremony:
 
 
 def demonstration_terms() -> Terms:
-    """The shipped example terms, with room for a longer note in the sealed payload."""
+    """The shipped example terms, with room for a longer note in the sealed payload and for many openings a day."""
     document = json.loads(files("policies").joinpath("terms_example.json").read_text("utf-8"))
-    return Terms.from_document({**document, "padded_size": 2048})
+    return Terms.from_document({**document, "padded_size": 2048, "openings_per_day": 1_000_000})
 
 
-def hold(
+def hold_ceremony(
     institutions: Sequence[Institution], *, broker_url: str, holder_urls: Sequence[str], clock: Clock, terms: Terms
 ) -> Ceremony:
     """Draw every key, generate the split keys, and sign enrolment, epoch 1 and roster 1 by everybody."""
@@ -100,7 +102,8 @@ def hold(
     secrets[RECIPIENT][epoch_key_name(trust.epoch_id)] = seed
     roster = build_roster(trust, [RecipientKey(RECIPIENT, trust.epoch_id, public, not_after)])
     signed_roster = _signed(SignedDocument(roster.to_document(), {}), parties, signers)
-    return Ceremony(signed_enrolment, signed_epoch, signed_roster, secrets)
+    cards = {party_id: keys.card for party_id, keys in parties.items()}
+    return Ceremony(signed_enrolment, signed_epoch, signed_roster, cards, secrets)
 
 
 def _draw_parties(

@@ -99,6 +99,16 @@ class Processes:
         complaints = error_path.read_text("utf-8", "replace").strip().splitlines()
         return Finished(exit_code, output_path.read_text("utf-8"), complaints[-1] if complaints else "")
 
+    def attend(self, party: str, arguments: Sequence[str]) -> int:
+        """Run one command of `party` at this terminal until it ends; its exit code."""
+        process = subprocess.Popen([sys.executable, "-m", "cli", *arguments], env={**os.environ, **self.environment})
+        try:
+            return self._reap(party, process)
+        except KeyboardInterrupt:
+            # The terminal sends the interrupt to the whole group: the command is ending by itself.
+            self._reap(party, process)
+            raise
+
     def used(self) -> dict[str, float]:
         """CPU seconds a party, of what has ended and of what still runs."""
         total = defaultdict(float, self.cpu_seconds)

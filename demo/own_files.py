@@ -1,0 +1,121 @@
+"""A folder of CSV files, one an institution, and the mapping that the demonstration writes for each.
+
+Reads headers and a sample; the rows themselves are read by each institution's client. The folder is never written to.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients.institution.csv_format import CsvFormat, find_format
+from clients.institution.propose import date_order
+from runtime.exits import ExitCode, UserError
+
+TRUTH_FILE = "truth.csv"
+RECORD_ID = "record_id"
+NOTE = "note"
+UNKNOWN_COUNTRY = "ZZ"
+
+_ALONE = {"email": ("email", "address"), "bank-account": ("iban", "iban"), "crypto-address": ("wallet", "address")}
+"""Kinds that one column makes: the column, and the name of the kind's part."""
+_WITH_COUNTRY = {
+    "phone": ("phone", "number"),
+    "national-id": ("national_id", "number"),
+    "passport": ("passport", "number"),
+    "vehicle-plate": ("plate", "plate"),
+}
+"""Kinds whose column is read by the row's country where there is one."""
+_SAMPLE = 2000
+_INSTITUTION_ID = re.compile(r"[a-z0-9.-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """One institution's file: its id (from the file's name), header, how many rows at most, and how it is written."""
+
+    institution_id: str
+    path: Path
+    columns: tuple[str, ...]
+    rows: int
+    format: CsvFormat
+    dates: str | None
+
+
+def read_folder(folder: Path) -> list[OwnFile]:
+    """Every NAME.csv of `folder` but truth.csv, sorted by name. Raises UserError where fewer than two are there."""
+    paths = sorted(path for path in folder.glob("*.csv") if path.name != TRUTH_FILE)
+    if len(paths) < 2:
+        raise UserError(f"{folder} needs at least two CSV files, one an institution.", ExitCode.INPUT_REFUSED)
+    return [read_file(path) for path in paths]
+
+
+def read_file(path: Path) -> OwnFile:
+    """Look at one file's header and its first rows; raises UserError naming the file."""
+    institution_id = path.stem.lower().replace("_", "-").replace(" ", "-")
+    if not _INSTITUTION_ID.fullmatch(institution_id):
+        raise UserError(f"{path.name}: the name must be of letters, digits, dots and hyphens.", ExitCode.INPUT_REFUSED)
+    found = find_format(path, None, None)
+    with path.open(encoding=found.encoding, newline="") as handle:
+        reader = csv.DictReader(handle, delimiter=found.delimiter)
+        columns = tuple(reader.fieldnames or ())
+        if "id" not in columns:
+            raise UserError(f"{path.name} has no column id.", ExitCode.INPUT_REFUSED)
+        sample = [row.get("date_of_birth") or "" for row, _ in zip(reader, range(_SAMPLE), strict=False)]
+        rows = len(sample) + sum(1 for _ in reader)
+    return OwnFile(institution_id, path, columns, rows, found, date_order(sample))
+
+
+def mapping_toml(own: OwnFile, *, region: str | None) -> str:
+    """The mapping for one file: every column that is known becomes an identifier or a sealed field; all rows are sent.
+
+    `region` is the country of numbers written without one (ISO 3166-1, two letters).
+    """
+    defaults = {"country": region or UNKNOWN_COUNTRY, **({"region": region} if region else {})}
+    if own.dates:
+        defaults["dates"] = own.dates
+    payload = {RECORD_ID: "id", **({NOTE: NOTE} if NOTE in own.columns else {})}
+    source = {"path": str(own.path.absolute()), "delimiter": own.format.delimiter, "encoding": own.format.encoding}
+    lines = ["[source]", *_lines(source), "[row]", 'id = "id"', "[defaults]", *_lines(defaults), "[columns]"]
+    lines += [f"{_text(kind)} = {_table(parts)}" for kind, parts in _identifiers(own.columns).items()]
+    lines += ["[payload]", *_lines(payload), "[filter]", "all_rows = true", ""]
+    return "\n".join(lines)
+
+
+def _identifiers(columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """The columns of each kind's parts, for the kinds that this header can make."""
+    has = frozenset(columns).__contains__
+    country = {"country": "country"} if has("country") else {}
+    made = {kind: {part: column} for kind, (column, part) in _ALONE.items() if has(column)}
+    made |= {kind: {part: column} | country for kind, (column, part) in _WITH_COUNTRY.items() if has(column)}
+    if has("handle"):
+        made["web-handle"] = {"handle": "handle"}
+    if has("date_of_birth") and has("given_name") and has("family_name"):
+        made["person.name-birthdate"] = {part: part for part in ("given_name", "family_name", "date_of_birth")}
+    elif has("date_of_birth") and has("full_name"):
+        made["person.name-birthdate"] = {"full_name": "full_name", "date_of_birth": "date_of_birth"}
+    if has("street") and (has("postcode") or has("city")):
+        places = {part: part for part in ("postcode", "city") if has(part)}
+        made["address.postal"] = {"street": "street"} | places | country
+    return made
+
+
+def _lines(values: Mapping[str, str]) -> list[str]:
+    return [f"{key} = {_text(value)}" for key, value in values.items()]
+
+
+def _table(parts: Mapping[str, str]) -> str:
+    # A handle may stand without its platform; "any" meets only other handles of which nobody knows the platform.
+    constants = {"platform": '{ value = "any" }'} if "handle" in parts else {}
+    pairs = [f"{part} = {_text(column)}" for part, column in parts.items()]
+    pairs += [f"{part} = {value}" for part, value in constants.items()]
+    return "{ " + ", ".join(pairs) + " }"
+
+
+def _text(value: str) -> str:
+    """A TOML basic string: JSON's escapes are among TOML's, but for the bytes that neither allows bare."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

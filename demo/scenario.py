@@ -1,0 +1,176 @@
+"""One run of everything: homes and settings for all parties, their processes on loopback, a night's sync, an opening.
+
+What the demonstration, the end-to-end tests and the chaos runs share. Talks to parties through `crosslight` alone.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from broker import settings as broker_settings
+from demo.ceremony import HOLDERS, RECIPIENT, Institution, hold_ceremony
+from demo.own_files import RECORD_ID, OwnFile, mapping_toml
+from demo.processes import Finished, Processes, free_port
+from keyholder import settings as holder_settings
+from policies.terms import Terms
+from runtime.clock import Clock
+from runtime.exits import ExitCode, UserError
+
+MATCHING_SECONDS = 600
+"""How long the broker's worker may take until everything that was sent is matched."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the services listen on loopback."""
+
+    broker: int = field(default_factory=free_port)
+    holders: tuple[int, ...] = field(default_factory=lambda: tuple(free_port() for _ in range(HOLDERS)))
+
+    @property
+    def broker_url(self) -> str:
+        """Scheme and host of the broker."""
+        return _url(self.broker)
+
+    @property
+    def holder_urls(self) -> tuple[str, ...]:
+        """Scheme and host of each holder."""
+        return tuple(map(_url, self.holders))
+
+
+class Scenario:
+    """A folder of homes, and the processes of the parties in them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Sequence[OwnFile],
+        *,
+        terms: Terms,
+        clock: Clock,
+        region: str | None = None,
+        database_url: str = "",
+        holders: int = HOLDERS,
+        ports: Ports | None = None,
+    ) -> None:
+        self.folder = folder
+        self.files = list(files)
+        self.terms = terms
+        self.ports = ports or Ports()
+        self._clock = clock
+        self._region = region
+        self._database_url = database_url
+        self._holders = holders
+        passphrase = secrets.token_urlsafe(24)
+        (folder / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "temporary").mkdir(mode=0o700, exist_ok=True)
+        self._passphrase = passphrase
+        self.processes = Processes(
+            folder / "logs", {"CROSSLIGHT_PASSPHRASE": passphrase, "TMPDIR": str(folder / "temporary")}
+        )
+
+    def home(self, party_id: str) -> Path:
+        """A party's home folder."""
+        return self.folder / "homes" / party_id
+
+    @property
+    def institution_ids(self) -> list[str]:
+        """The institutions' ids."""
+        return [own.institution_id for own in self.files]
+
+    def set_up(self) -> None:
+        """Hold the ceremony and write every party's home and settings."""
+        ceremony = hold_ceremony(
+            [Institution(own.institution_id, own.rows) for own in self.files],
+            broker_url=self.ports.broker_url,
+            holder_urls=self.ports.holder_urls,
+            clock=self._clock,
+            terms=self.terms,
+        )
+        ceremony.write_homes(self.folder / "homes", self._passphrase)
+        bind: dict[str, str | int] = {"bind": f"127.0.0.1:{self.ports.broker}", "workers": 1}
+        if self._database_url:
+            bind["database_url"] = self._database_url
+        broker_settings.write_settings(self.home("broker"), bind)
+        for index, port in enumerate(self.ports.holders, start=1):
+            holder_settings.write_settings(
+                self.home(f"holder{index}"), {"index": index, "bind": f"127.0.0.1:{port}", "workers": 1}
+            )
+        for own in self.files:
+            home = self.home(own.institution_id)
+            (home / "mapping.toml").write_text(mapping_toml(own, region=self._region), "utf-8")
+
+    def start(self) -> None:
+        """Start broker, worker and key holders, and wait until all are ready."""
+        started = [self.start_service("broker")]
+        self.start_service("worker")
+        started += [self.start_service(f"holder{index}") for index in range(1, self._holders + 1)]
+        for party, url in started:
+            self.processes.wait_until_ready(party, url)
+
+    def start_service(self, name: str) -> tuple[str, str]:
+        """Start one service by name: broker, worker, or a holder's party id. Returns its party and its URL."""
+        if name == "worker":
+            self.processes.start("worker", ["broker", "worker", "--home", str(self.home("broker"))])
+            return "worker", ""
+        if name == "broker":
+            self.processes.start("broker", ["broker", "serve", "--home", str(self.home("broker"))])
+            return "broker", self.ports.broker_url
+        self.processes.start(name, ["holder", "serve", "--home", str(self.home(name))])
+        return name, self.ports.holder_urls[int(name.removeprefix("holder")) - 1]
+
+    def sync(self, institution_id: str) -> dict[str, Any]:
+        """One institution's night; its report. Raises UserError with the command's own sentence where it failed."""
+        arguments = ["institution", "sync", "--home", str(self.home(institution_id)), "--json"]
+        report: dict[str, Any] = _report(f"the sync of {institution_id}", self.processes.run(institution_id, arguments))
+        return report
+
+    def wait_until_matched(self) -> None:
+        """Return once the worker has nothing left to do. Raises UserError where that takes too long."""
+        deadline = time.monotonic() + MATCHING_SECONDS
+        arguments = ["broker", "status", "--home", str(self.home("broker")), "--json"]
+        while time.monotonic() < deadline:
+            status = _report("the broker's status", self.processes.run("broker", arguments))
+            if not any(status[name] for name in ("unmatched_submissions", "removals_waiting", "alerts_to_judge_again")):
+                return
+            time.sleep(0.3)
+        raise UserError("The broker's worker did not finish matching.", ExitCode.UNREACHABLE)
+
+    def open_all(self) -> dict[str, Any]:
+        """Have the charity open every alert; its report, with the pairs that it could read back."""
+        arguments = ["charity", "open", "--all", "--home", str(self.home(RECIPIENT)), "--json"]
+        report: dict[str, Any] = _report("the charity's opening", self.processes.run(RECIPIENT, arguments))
+        return report
+
+    def handle_of(self, institution_id: str, row_id: str) -> bytes | None:
+        """The handle (16 bytes) of an opened record, from the charity's case files; None where it was not opened."""
+        arguments = ["charity", "export", "--all", "--home", str(self.home(RECIPIENT))]
+        for case in _report("the charity's export", self.processes.run(RECIPIENT, arguments)):
+            for record in case["records"]:
+                if (record["institution_id"], record["fields"].get(RECORD_ID)) == (institution_id, row_id):
+                    return bytes.fromhex(record["handle"])
+        return None
+
+    @property
+    def broker_database(self) -> str:
+        """The URL of the broker's database."""
+        return broker_settings.read_settings(self.home("broker"), {}).database
+
+
+def _report(what: str, finished: Finished) -> Any:
+    """The JSON that a command printed; UserError where it ended otherwise than well."""
+    if finished.exit_code != ExitCode.OK:
+        raise UserError(
+            f"{what.capitalize()} ended with {finished.exit_code}: {finished.complaint}", ExitCode.PARTLY_DONE
+        )
+    return json.loads(finished.output)
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
