@@ -18,6 +18,7 @@ SAMPLE_LENGTH = 1 << 18
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 100
+_WESTERN = "cp1252"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -83,7 +84,8 @@ def _find_encoding(sample: bytes, name: str) -> str:
     best = from_bytes(sample).best()
     if best is None:
         raise UserError(f"The encoding of {name} cannot be found: set encoding in the mapping's [source].")
-    return best.encoding
+    # Where the Western and another code page read the sample alike, the Western is by far the more frequent.
+    return _WESTERN if _WESTERN in best.could_be_from_charset else best.encoding
 
 
 def _find_delimiter(text: str) -> str:

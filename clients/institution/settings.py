@@ -1,6 +1,6 @@
-"""The institution client's settings, and who it is: read from its home folder, nothing secret among them.
+"""The institution client's settings, read from its home folder; nothing secret is among them.
 
-Where rows come from and what becomes of them is the mapping's business (mapping_file.py).
+Where rows come from and what becomes of them is the mapping's business (mapping_file.py); who it is, its card's.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from policies.parties import MEMBER_ROLES
-from policies.party_keys import CARD_FILE, read_card_file
-from runtime.exits import ExitCode, UserError
 from runtime.settings import load_settings, setting
 
 SETTINGS_FILE = "institution.toml"
@@ -23,7 +20,6 @@ MAPPING_FILE = "mapping.toml"
 class InstitutionSettings:
     """What `institution.toml` in the home folder may say; without the file, the defaults hold."""
 
-    institution_id: str | None = setting("The institution's party id; without it, that of card.json.", default=None)
     mapping: Path = setting("The mapping file.", default=Path(MAPPING_FILE))
     state: Path = setting("The folder of the local state (keyed digests and the outbox).", default=Path("state"))
     timeout: float = setting(
@@ -44,16 +40,3 @@ def read_settings(home: Path, environ: Mapping[str, str] | None = None) -> Insti
     given = os.environ if environ is None else environ
     settings = load_settings(InstitutionSettings, path if path.exists() else None, given)
     return replace(settings, mapping=home / settings.mapping, state=home / settings.state)
-
-
-def institution_id_of(home: Path, settings: InstitutionSettings) -> str:
-    """The institution's party id, from its settings or its card; raises UserError (exit code 4)."""
-    if settings.institution_id is not None:
-        return settings.institution_id
-    card = read_card_file(home / CARD_FILE)
-    if card.role not in MEMBER_ROLES:
-        raise UserError(
-            f"{home / CARD_FILE} is the card of a {card.role}; the institution's client works for a member.",
-            ExitCode.DOCUMENTS_REFUSED,
-        )
-    return card.party_id
