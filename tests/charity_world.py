@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -52,16 +53,7 @@ class StandInBroker:
                 changed_at=NOW,
                 records=sum(len(one.records) for one in submissions),
                 institutions=tuple(sorted({one.statement.institution_id for one in submissions})),
-                kinds=tuple(
-                    sorted(
-                        {
-                            entry.kind
-                            for one in submissions
-                            for record in one.records
-                            for entry in check_record(record).entries
-                        }
-                    )
-                ),
+                kinds=_shared_kinds(submissions),
                 score=20 - number,
             )
             for number, (alert_id, submissions) in enumerate(self.alert_submissions.items())
@@ -193,3 +185,13 @@ def _statement(one: Submission) -> AlertStatement:
         SealedSecretMessage(each.recipient_id, each.key_id, each.enc, each.ciphertext) for each in one.sealed
     ]
     return AlertStatement(one.statement.encode(), one.signature, one.statement.institution_id, tuple(sealed))
+
+
+def _shared_kinds(submissions: Sequence[Submission]) -> tuple[str, ...]:
+    found = Counter(
+        (entry.kind, entry.tag)
+        for one in submissions
+        for record in one.records
+        for entry in check_record(record).entries
+    )
+    return tuple(sorted({kind for (kind, _), count in found.items() if count > 1}))

@@ -13,6 +13,7 @@ from typing import Any
 from clients.charity.agreement_check import Payload
 from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble
 from clients.charity.evidence import circumstances_of, shown_record, supported_pairs
+from clients.charity.words import describe_rule
 from policies.opening_rule import shared_kinds
 from policies.trust import Trust
 
@@ -146,7 +147,7 @@ def make_case(
     ordered = sorted(
         alert.records.values(), key=lambda record: (record.context.institution_id, record.context.issued_at)
     )
-    names = _matches(ordered)
+    names = _matches(ordered, trust)
     positions = {record.key: number for number, record in enumerate(ordered)}
     circumstances = circumstances_of(trust, now)
     pairs = tuple(
@@ -174,28 +175,18 @@ def make_case(
         pairs=pairs,
         troubles=(*alert.troubles, *troubles),
         holder_faults=tuple(holder_faults),
-        rule=describe_rule(trust),
+        rule=describe_rule(trust.rule),
     )
 
 
-def describe_rule(trust: Trust) -> str:
-    """The opening rule as a sentence for people."""
-    rule = trust.rule
-    groups = "one other group" if rule.t == 2 else f"{rule.t - 1} other groups"
-    alone = f", or any of {', '.join(sorted(rule.alone))}" if rule.alone else ""
-    return (
-        f"A record opens when {groups} prove that they hold the same identifiers, of a weight of at least "
-        f"{rule.least_weight} together{alone}."
-    )
-
-
-def _matches(records: Sequence[HeldRecord]) -> dict[tuple[str, bytes], str]:
-    """What at least two records have in common, named A, B ... in the order of kinds."""
+def _matches(records: Sequence[HeldRecord], trust: Trust) -> dict[tuple[str, bytes], str]:
+    """What at least two records have in common, named A, B ... from the heaviest kind down."""
     holders: dict[tuple[str, bytes], int] = defaultdict(int)
     for record in records:
         for entry in record.entries:
             holders[entry.kind, entry.tag] += 1
-    shared = sorted(name for name, count in holders.items() if count > 1)
+    shared = [name for name, count in holders.items() if count > 1]
+    shared.sort(key=lambda name: (-trust.kinds[name[0]].weight if name[0] in trust.kinds else 0, name))
     return {name: _letters(number) for number, name in enumerate(shared)}
 
 

@@ -16,6 +16,9 @@ from crypto.envelopes import open_envelope, overlap_secret, recipient_secret
 from crypto.errors import CryptoError
 from crypto.sealing import SealedSecret, open_batch_secret, seal_info
 
+TOO_FEW_HOLDERS = "Too few key holders answer."
+"""The reason of a record that stays shut because holders failed, so that asking again may open it."""
+
 
 @dataclass(frozen=True)
 class RecipientKeys:
@@ -60,7 +63,7 @@ def _too_few(quorum: Quorum, quoted: Sequence[str]) -> list[str]:
     failed = [fault.sentence for fault in quorum.faults.values()]
     if quoted and not failed:
         return []
-    return ["Too few key holders answer.", *failed]
+    return [TOO_FEW_HOLDERS, *failed]
 
 
 def _open_record(record: HeldRecord, output: bytes, secrets: _BatchSecrets, opened: Opened) -> None:

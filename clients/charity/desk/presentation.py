@@ -1,0 +1,387 @@
+"""What the desk's templates show: words, groups and order, made of the queue and of case files.
+
+Pure functions of plain values; no template decides anything that stands here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from clients.charity.case_file import CaseFile, CaseMatch, CaseRecord
+from clients.charity.office import QueueItem
+from clients.charity.rendering import VERDICT_NAMES
+from clients.charity.store import Review
+from clients.charity.words import counted, kind_name, within_sentence
+
+QUEUE_PAGE = 50
+RECORDS_PAGE = 6
+TINTS = 6
+
+ROLE_NAMES = {"bank": "Bank", "police": "Police", "charity": "Charity", "report-desk": "Report desk"}
+
+VERDICT_ADVICE = {
+    "unreviewed": "Nobody has decided yet.",
+    "pursue": "Worth a referral or a request for more.",
+    "unclear": "Look again when more is known.",
+    "no-concern": "A coincidence, or no sign of harm.",
+}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One way to look at the queue."""
+
+    name: str
+    title: str
+
+
+FILTERS = (
+    Filter("waiting", "To review"),
+    Filter("pursued", "Worth pursuing"),
+    Filter("reviewed", "Reviewed"),
+    Filter("all", "All"),
+)
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A filter as the page shows it."""
+
+    name: str
+    title: str
+    count: int
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One alert in the queue."""
+
+    alert_id: str
+    title: str
+    detail: str
+    when: Moment
+    score: int
+    state: str
+    state_style: str
+    verdict: str
+    verdict_style: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time for people and for programs."""
+
+    exact: str
+    iso: str
+    ago: str
+
+
+@dataclass(frozen=True)
+class QueueView:
+    """The queue page."""
+
+    tabs: tuple[Tab, ...]
+    rows: tuple[Row, ...]
+    chosen: str
+    page: int
+    pages: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of one record, in the row of its kind."""
+
+    value: str
+    is_sealed: bool
+    match: str
+    tint: int
+    remark: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One record's heading."""
+
+    title: str
+    role: str
+    issued: Moment
+    expires: Moment
+    is_open: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the comparison: a label, and cells for each record."""
+
+    label: str
+    cells: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class MatchView:
+    """One identifier that records share."""
+
+    name: str
+    tint: int
+    kind: str
+    counts: str
+    share: int
+    owners: str
+    value: str
+    disagrees: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One verdict that can be given."""
+
+    name: str
+    title: str
+    advice: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class PastReview:
+    """A verdict that was given."""
+
+    title: str
+    style: str
+    note: str
+    when: Moment
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """The page of one alert."""
+
+    alert_id: str
+    title: str
+    summary: str
+    raised: Moment
+    state: str
+    state_style: str
+    below_threshold: bool
+    was_asked: bool
+    can_open: bool
+    rule: str
+    matches: tuple[MatchView, ...]
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    shut: tuple[Column, ...]
+    troubles: tuple[str, ...]
+    holder_faults: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    note: str
+    history: tuple[PastReview, ...]
+    page: int
+    pages: int
+
+
+def moment(seconds: int, now: int) -> Moment:
+    """Unix seconds as a date, an ISO time and a distance from `now`."""
+    when = datetime.fromtimestamp(seconds, UTC)
+    exact = f"{when.day} {when.strftime('%B %Y, %H:%M')} UTC"
+    return Moment(exact, when.strftime("%Y-%m-%dT%H:%M:%SZ"), _distance(now - seconds))
+
+
+def present_queue(items: Sequence[QueueItem], chosen: str, page: int, now: int) -> QueueView:
+    """The queue through one filter, one page of it; an unknown filter is the first."""
+    names = [each.name for each in FILTERS]
+    chosen = chosen if chosen in names else names[0]
+    by_filter = {name: [item for item in items if _passes(item, name)] for name in names}
+    found = by_filter[chosen]
+    pages = max(1, math.ceil(len(found) / QUEUE_PAGE))
+    page = min(max(1, page), pages)
+    shown = found[(page - 1) * QUEUE_PAGE : page * QUEUE_PAGE]
+    tabs = tuple(Tab(each.name, each.title, len(by_filter[each.name]), each.name == chosen) for each in FILTERS)
+    return QueueView(tabs, tuple(_row(item, now) for item in shown), chosen, page, pages, len(found))
+
+
+def present_case(case: CaseFile, reviews: Sequence[Review], page: int, now: int) -> CaseView:
+    """The page of an alert; records that are open come first, six of them side by side."""
+    order = sorted(range(len(case.records)), key=lambda number: not case.records[number].is_open)
+    pages = max(1, math.ceil(len(order) / RECORDS_PAGE))
+    page = min(max(1, page), pages)
+    records = [case.records[number] for number in order[(page - 1) * RECORDS_PAGE : page * RECORDS_PAGE]]
+    state, style = _state(case)
+    latest = reviews[-1] if reviews else None
+    return CaseView(
+        alert_id=case.alert_id,
+        title=_title([match.kind for match in case.matches], case.institutions),
+        summary=f"{counted(len(case.records), 'record')} of {counted(len(case.institutions), 'institution')}",
+        raised=moment(case.raised_at, now),
+        state=state,
+        state_style=style,
+        below_threshold=not case.pairs and case.opened == 0,
+        was_asked=case.opened_at > 0,
+        can_open=any(not case.records[number].is_open for pair in case.pairs for number in (pair.left, pair.right)),
+        rule=case.rule,
+        matches=tuple(_match(match, case) for match in case.matches),
+        columns=tuple(_column(record, now) for record in records),
+        lines=_lines(records),
+        shut=tuple(_column(record, now) for record in case.records if not record.is_open),
+        troubles=tuple(dict.fromkeys(trouble.sentence for trouble in case.troubles)),
+        holder_faults=case.holder_faults,
+        choices=_choices(latest),
+        note=latest.note if latest is not None else "",
+        history=tuple(
+            PastReview(_verdict_title(each.verdict), each.verdict, each.note, moment(each.written_at, now))
+            for each in reversed(reviews)
+        ),
+        page=page,
+        pages=pages,
+    )
+
+
+def _passes(item: QueueItem, name: str) -> bool:
+    verdict = item.review.verdict if item.review is not None else "unreviewed"
+    if name == "waiting":
+        return verdict in ("unreviewed", "unclear") and item.entry.is_listed
+    if name == "pursued":
+        return verdict == "pursue"
+    return name == "all" or verdict != "unreviewed"
+
+
+def _row(item: QueueItem, now: int) -> Row:
+    entry = item.entry
+    verdict = item.review.verdict if item.review is not None else "unreviewed"
+    state, style = _state(item.case) if item.case is not None else ("Not opened yet", "waiting")
+    if not entry.is_listed:
+        state, style = "Taken back", "shut"
+    return Row(
+        alert_id=entry.alert_id,
+        title=_title([match.kind for match in item.case.matches] if item.case else entry.kinds, entry.institutions),
+        detail=f"{counted(entry.records, 'record')} of {', '.join(entry.institutions)}",
+        when=moment(entry.raised_at, now),
+        score=entry.score,
+        state=state,
+        state_style=style,
+        verdict=_verdict_title(verdict),
+        verdict_style=verdict,
+    )
+
+
+def _state(case: CaseFile) -> tuple[str, str]:
+    """How far an alert is, and the style of its badge."""
+    if case.opened:
+        whole = case.opened == len(case.records)
+        return f"{case.opened} of {len(case.records)} open", "open" if whole else "partly"
+    if not case.pairs:
+        return "Below the threshold", "shut"
+    return ("Stays shut", "shut") if case.opened_at else ("Not opened yet", "waiting")
+
+
+def _title(kinds: Sequence[str], institutions: Sequence[str]) -> str:
+    """`Phone number and Passport` in common; the institutions where no kind is known to be shared."""
+    names = [kind_name(kind) for kind in dict.fromkeys(kinds)]
+    if not names:
+        return " and ".join(institutions)
+    listed = [names[0], *map(within_sentence, names[1:])]
+    if len(listed) > 3:
+        return f"{', '.join(listed[:2])} and {len(listed) - 2} more"
+    return f"{', '.join(listed[:-1])} and {listed[-1]}" if len(listed) > 1 else listed[0]
+
+
+def _match(match: CaseMatch, case: CaseFile) -> MatchView:
+    records = [case.records[number] for number in match.records]
+    values = dict.fromkeys(
+        entry.value for record in records for entry in record.entries if entry.match == match.name and entry.value
+    )
+    counts = "Suffices alone" if match.alone else f"Weight {match.weight}"
+    heaviest = max((each.weight for each in case.matches), default=0)
+    return MatchView(
+        name=match.name,
+        tint=_tint(match.name),
+        kind=kind_name(match.kind),
+        counts=counts if match.possession else f"{counts}, for the score only",
+        share=round(100 * match.weight / heaviest) if heaviest else 0,
+        owners=", ".join(sorted({record.institution_id for record in records})),
+        value=" / ".join(_readable(value) for value in values),
+        disagrees=len(values) > 1,
+    )
+
+
+def _column(record: CaseRecord, now: int) -> Column:
+    role = ROLE_NAMES.get(record.role, record.role)
+    issued, expires = moment(record.issued_at, now), moment(record.expires_at, now)
+    return Column(record.institution_id, role, issued, expires, record.is_open, record.reasons)
+
+
+def _lines(records: Sequence[CaseRecord]) -> tuple[Line, ...]:
+    """The comparison: a line for each kind, shared ones first; then agreed fields; then indicators."""
+    kinds = dict.fromkeys(entry.kind for record in records for entry in record.entries)
+    shared = {entry.kind for record in records for entry in record.entries if entry.match}
+    lines = [
+        Line(kind_name(kind), tuple(_entry_cells(record, kind) for record in records))
+        for kind in sorted(kinds, key=lambda kind: (kind not in shared, kind_name(kind)))
+    ]
+    for name in sorted({name for record in records for name in record.fields}):
+        lines.append(Line(_field_name(name), tuple(_plain_cells(record.fields.get(name)) for record in records)))
+    if any(record.indicators for record in records):
+        cells = tuple(tuple(cell for code in record.indicators for cell in _plain_cells(code)) for record in records)
+        lines.append(Line("Indicators", cells))
+    return tuple(lines)
+
+
+def _entry_cells(record: CaseRecord, kind: str) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(
+            value=_readable(entry.value) if entry.value is not None else "",
+            is_sealed=entry.value is None,
+            match=entry.match,
+            tint=_tint(entry.match) if entry.match else 0,
+            remark="Set aside by a cap" if entry.set_aside else "",
+        )
+        for entry in record.entries
+        if entry.kind == kind
+    )
+
+
+def _plain_cells(value: str | None) -> tuple[Cell, ...]:
+    return () if value is None else (Cell(value, False, "", 0, ""),)
+
+
+def _choices(latest: Review | None) -> tuple[Choice, ...]:
+    chosen = latest.verdict if latest is not None else "unreviewed"
+    return tuple(Choice(name, _verdict_title(name), VERDICT_ADVICE[name], name == chosen) for name in VERDICT_NAMES)
+
+
+def _verdict_title(verdict: str) -> str:
+    name = VERDICT_NAMES[verdict]
+    return name[0].upper() + name[1:]
+
+
+def _field_name(name: str) -> str:
+    words = name.replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _readable(value: str) -> str:
+    """A canonical value with its parts apart."""
+    return value.replace("|", " · ")
+
+
+def _tint(name: str) -> int:
+    """Which of the page's tints a match has: the first six letters differ, then they repeat."""
+    number = 0
+    for letter in name:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return (number - 1) % TINTS + 1
+
+
+def _distance(seconds: int) -> str:
+    """`3 hours ago`, `in 12 days`."""
+    size, unit = next(
+        (each for each in ((86400, "day"), (3600, "hour"), (60, "minute")) if abs(seconds) >= each[0]), (0, "")
+    )
+    if not size:
+        return "just now"
+    number = counted(abs(seconds) // size, unit)
+    return f"{number} ago" if seconds > 0 else f"in {number}"
