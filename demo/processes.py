@@ -99,6 +99,12 @@ class Processes:
         complaints = error_path.read_text("utf-8", "replace").strip().splitlines()
         return Finished(exit_code, output_path.read_text("utf-8"), complaints[-1] if complaints else "")
 
+    def kill(self, party: str) -> None:
+        """Kill -9 a running service of `party` with all its children, as a power cut would."""
+        for service in [one for one in self._services if one[0] == party and one[1].returncode is None]:
+            os.killpg(service[1].pid, signal.SIGKILL)
+            self._reap(*service)
+
     def attend(self, party: str, arguments: Sequence[str]) -> int:
         """Run one command of `party` at this terminal until it ends; its exit code."""
         process = subprocess.Popen([sys.executable, "-m", "cli", *arguments], env={**os.environ, **self.environment})

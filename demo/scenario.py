@@ -58,6 +58,7 @@ class Scenario:
         database_url: str = "",
         holders: int = HOLDERS,
         ports: Ports | None = None,
+        passphrase: str | None = None,
     ) -> None:
         self.folder = folder
         self.files = list(files)
@@ -67,12 +68,11 @@ class Scenario:
         self._region = region
         self._database_url = database_url
         self._holders = holders
-        passphrase = secrets.token_urlsafe(24)
         (folder / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "temporary").mkdir(mode=0o700, exist_ok=True)
-        self._passphrase = passphrase
+        self._passphrase = passphrase or secrets.token_urlsafe(24)
         self.processes = Processes(
-            folder / "logs", {"CROSSLIGHT_PASSPHRASE": passphrase, "TMPDIR": str(folder / "temporary")}
+            folder / "logs", {"CROSSLIGHT_PASSPHRASE": self._passphrase, "TMPDIR": str(folder / "temporary")}
         )
 
     def home(self, party_id: str) -> Path:

@@ -1,0 +1,223 @@
+"""A sync in which processes are killed at random, and what must be the same afterwards as if nothing had happened.
+
+The template is made once: keys, documents, one bank's records already at the broker. Every run starts from a copy.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from broker.store import schema as broker_schema
+from crypto.records import check_record, unpack_records
+from demo.ceremony import demonstration_terms
+from demo.own_files import read_folder
+from demo.scenario import Ports, Scenario
+from keyholder.store import schema as holder_schema
+from runtime.clock import SystemClock
+from runtime.database import open_engine, read_transaction
+from runtime.exits import ExitCode
+
+ROWS = 120
+OVERLAP = 40
+HOLDERS = 2
+"""Two of three holders run: the least that answers, so that killing one is felt."""
+
+BANK, OTHER = "bank-a", "bank-b"
+PATIENCE = 120
+RETRIES = 12
+SERVICES = ("broker", "worker", "holder1", "holder2")
+
+Tags = frozenset[tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class EndState:
+    """What must not depend on crashes: whose records are live, which of them meet, what was charged."""
+
+    records: tuple[tuple[str, tuple[tuple[str, bytes], ...]], ...]
+    alerts: frozenset[frozenset[tuple[str, Tags]]]
+    charged: tuple[tuple[str, str, str, int], ...]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A prepared folder, to be copied."""
+
+    folder: Path
+    people: Path
+    ports: Ports
+    passphrase: str
+
+
+@contextmanager
+def template() -> Iterator[Template]:
+    """Make the template, with the other bank's records synced and matched."""
+    with tempfile.TemporaryDirectory(prefix="crosslight-chaos-") as name:
+        made = Template(Path(name) / "template", Path(name) / "people", Ports(), "chaos runs need no secret")
+        _write_people(made.people)
+        scenario = _scenario(made, made.folder)
+        try:
+            scenario.set_up()
+            scenario.start()
+            scenario.sync(OTHER)
+            scenario.wait_until_matched()
+        finally:
+            scenario.processes.stop()
+        yield made
+
+
+def undisturbed(made: Template) -> EndState:
+    """The end state of a night in which nothing happens."""
+    return _night(made, None)
+
+
+def disturbed(made: Template, seed: int) -> EndState:
+    """The end state of a night with one to three kills, all chosen by `seed`."""
+    return _night(made, random.Random(seed))
+
+
+def _night(made: Template, chance: random.Random | None) -> EndState:
+    with tempfile.TemporaryDirectory(prefix="crosslight-chaos-run-") as name:
+        folder = Path(name) / "run"
+        shutil.copytree(made.folder, folder)
+        scenario = _scenario(made, folder)
+        try:
+            scenario.start()
+            if chance is not None:
+                for _ in range(chance.randint(1, 3)):
+                    _disturb(scenario, chance)
+            _sync_until_done(scenario)
+            scenario.wait_until_matched()
+            return _end_state(scenario)
+        finally:
+            scenario.processes.stop()
+
+
+def _disturb(scenario: Scenario, chance: random.Random) -> None:
+    """Start a sync, kill -9 somebody at a random moment of it, and bring a killed service back."""
+    victim = chance.choice(("client", *SERVICES))
+    moment = chance.uniform(0.8, 4.0)
+    client = subprocess.Popen(
+        [sys.executable, "-m", "cli", *_sync_command(scenario)],
+        env={**os.environ, **scenario.processes.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    with suppress(subprocess.TimeoutExpired):
+        client.wait(moment)
+    if victim == "client":
+        if client.poll() is None:
+            os.killpg(client.pid, signal.SIGKILL)
+        client.wait()
+        return
+    scenario.processes.kill(victim)
+    try:
+        client.wait(PATIENCE)
+    finally:
+        if client.poll() is None:
+            client.kill()
+            client.wait()
+    party, url = scenario.start_service(victim)
+    if url:
+        scenario.processes.wait_until_ready(party, url)
+
+
+def _sync_until_done(scenario: Scenario) -> None:
+    for _ in range(RETRIES):
+        finished = scenario.processes.run(BANK, _sync_command(scenario))
+        if finished.exit_code == ExitCode.OK:
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"sync ended with {finished.exit_code} again and again: {finished.complaint}")
+
+
+def _sync_command(scenario: Scenario) -> list[str]:
+    return [*scenario.sync_command(BANK), "--records", "32"]
+
+
+def _scenario(made: Template, folder: Path) -> Scenario:
+    return Scenario(
+        folder,
+        read_folder(made.people),
+        terms=demonstration_terms(),
+        clock=SystemClock(),
+        region="GB",
+        holders=HOLDERS,
+        ports=made.ports,
+        passphrase=made.passphrase,
+    )
+
+
+def _write_people(folder: Path) -> None:
+    """Two banks' customers; OVERLAP of them are the same people by phone, half of those by e-mail as well."""
+    folder.mkdir()
+    for name, first in ((BANK, 0), (OTHER, ROWS - OVERLAP)):
+        lines = ["id,full_name,date_of_birth,phone,email"]
+        for person in range(first, first + ROWS):
+            spelling = "Person" if name == BANK or person % 2 else "Persson"
+            lines.append(
+                f"{name}-{person},{spelling} Number{person:04d},19{person % 90 + 10}-0{person % 9 + 1}-1{person % 9},"
+                f"+4477009{person:05d},p{person if person % 2 else f'{name}.{person}'}@example.org"
+            )
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _end_state(scenario: Scenario) -> EndState:
+    engine = open_engine(scenario.broker_database)
+    record, institution, alert, alert_record = (
+        broker_schema.record,
+        broker_schema.institution,
+        broker_schema.alert,
+        broker_schema.alert_record,
+    )
+    with read_transaction(engine) as connection:
+        named = dict(connection.execute(select(institution.c.institution, institution.c.institution_id)).tuples())
+        live = {
+            row.record_id: (named[row.institution], _tags(bytes(row.body)))
+            for row in connection.execute(select(record.c.record_id, record.c.institution, record.c.body))
+        }
+        members: dict[int, set[tuple[str, Tags]]] = {}
+        for number, record_id in connection.execute(
+            select(alert_record.c.alert, alert_record.c.record_id)
+            .join(alert, alert.c.alert == alert_record.c.alert)
+            .where(alert.c.state == broker_schema.RAISED)
+        ):
+            members.setdefault(number, set()).add(live[record_id])
+    engine.dispose()
+    return EndState(
+        records=tuple(sorted((institution_id, tuple(sorted(tags))) for institution_id, tags in live.values())),
+        alerts=frozenset(map(frozenset, members.values())),
+        charged=tuple(sorted(_charges(scenario))),
+    )
+
+
+def _tags(body: bytes) -> Tags:
+    [held] = unpack_records(body)
+    return frozenset((entry.kind, entry.tag) for entry in check_record(held).entries)
+
+
+def _charges(scenario: Scenario) -> Iterator[tuple[str, str, str, int]]:
+    """What each holder has charged a bank per key family; the record family has no budget and is drawn anew."""
+    budget = holder_schema.budget
+    for index in range(1, HOLDERS + 1):
+        engine = open_engine(f"sqlite:///{scenario.home(f'holder{index}') / 'holder.sqlite'}")
+        with read_transaction(engine) as connection:
+            for row in connection.execute(select(budget.c.institution_id, budget.c.family, budget.c.spent)):
+                if row.family != "record":
+                    yield f"holder{index}", row.institution_id, row.family, row.spent
+        engine.dispose()
