@@ -12,21 +12,22 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy import Connection, Engine
 
-from broker.matching.load import fresh_entries, load_view
+from broker.matching.load import load_view
 from broker.matching.match import match
 from broker.matching.removal import remove
 from broker.matching.split import rejoin
 from broker.matching.view import EpochView
 from broker.store import components, endings, index, scratch
+from broker.store.arrivals import arrived_entries, forget_arrived
 from broker.store.epochs import epoch_number
-from broker.store.schema import nonce
+from broker.store.schema import PART_RECORDS, nonce
 from policies.epoch import Epoch
 from policies.trust import Trust
 from runtime.clock import Clock, unix
 from runtime.database import run_in_transaction
 from wire.nonces import prune_nonces
 
-_MATCH_RECORDS = 4096
+_MATCH_PARTS = 8
 _REMOVE_RECORDS = 2048
 _REJOIN_ALERTS = 64
 _RETRY_SECONDS = 5.0
@@ -112,11 +113,13 @@ class Worker:
         waiting = index.next_unmatched(connection, number)
         if waiting is None:
             return True
-        matched = min(waiting.records, waiting.matched + _MATCH_RECORDS)
-        bodies = index.bodies_from(connection, number, waiting.submission, waiting.matched, matched - waiting.matched)
-        match(connection, view, fresh_entries(view, waiting.institution, bodies), now)
+        first, end = waiting.matched // PART_RECORDS, waiting.matched // PART_RECORDS + _MATCH_PARTS
+        fresh = arrived_entries(connection, number, waiting.submission, waiting.institution, first, end)
+        match(connection, view, fresh, now)
+        forget_arrived(connection, number, waiting.submission, first, end)
+        matched = min(waiting.records, end * PART_RECORDS)
         index.set_matched(connection, number, waiting.submission, matched)
-        self._log.info("records matched", records=len(bodies))
+        self._log.info("records matched", records=matched - waiting.matched, entries=len(fresh))
         return True
 
     def _prune(self) -> None:

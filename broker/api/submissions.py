@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from broker.context import broker_context
 from broker.ingest import submit
+from broker.ingest.parts import check_part
 from runtime.database import read_transaction, run_in_transaction
 from wire.access import signed
 from wire.messages.submission import MOST_PARTS, OpenSubmission, Receipt, SubmissionPart, SubmissionStatus
@@ -70,8 +71,8 @@ def put_part(message: SubmissionPart, key: bytes, part: int) -> SubmissionStatus
     broker, caller = broker_context(), calling_party()
     trust = broker.trust()
     with read_transaction(broker.engine) as connection:
-        found, expected = submit.expected_of_part(connection, trust, caller.party_id, key, part, broker.now)
-    checked = submit.prepare_part(found, expected, part, message.records)
+        expected = submit.expected_of_part(connection, trust, caller.party_id, key, part, broker.now)
+    checked = check_part(message.records, part, expected)
 
     def work(connection: Connection) -> SubmissionStatus:
         spend_request_nonce(connection)

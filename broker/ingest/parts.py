@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from struct import Struct
 
+from broker.store.arrivals import ArrivedEntry, pack_entries
 from broker.store.bulk import Row
+from broker.store.schema import NO_PROOF, PROOF
 from broker.store.submissions import PartRow
 from crypto import merkle
 from crypto.encoding import len16, u8
@@ -54,6 +56,7 @@ class Expected:
     count: int
     envelope_length: int
     kinds: Mapping[str, KindPolicy]
+    kind_numbers: Mapping[str, int]
     record_lifetime: int
     not_after: int
     now: int
@@ -64,30 +67,42 @@ class Expected:
         return b"\x01" + _CONTEXT_LABEL + self.epoch_id + len16(self.institution_id.encode())
 
     @cached_property
-    def entry_forms(self) -> Mapping[bytes, bool]:
-        """How an allowed entry begins (kind and type), and whether a possession follows.
+    def entry_forms(self) -> Mapping[bytes, tuple[int, bool]]:
+        """How an allowed entry begins (kind and type): the kind's short number, and whether a possession follows.
 
         A possession kind's tag without possession is for the report desk alone, whose reports open nothing.
         """
-        forms: dict[bytes, bool] = {}
+        forms: dict[bytes, tuple[int, bool]] = {}
         for name, policy in self.kinds.items():
             prefix = len16(name.encode())
             proves = policy.possession and self.role != REPORT_DESK
-            forms[prefix + u8(POSSESSION_ENTRY if proves else SUPPORT_ENTRY)] = proves
+            forms[prefix + u8(POSSESSION_ENTRY if proves else SUPPORT_ENTRY)] = (self.kind_numbers[name], proves)
         return forms
 
 
-def check_part(body: bytes, place: int, expected: Expected) -> tuple[PartRow, list[Row]]:
-    """The rows of a part's packed records; raises InvalidRecord saying which record is wrong, and how."""
+@dataclass(frozen=True)
+class CheckedPart:
+    """A part whose records were checked, ready to be stored: its row, its records' rows, its packed entries."""
+
+    row: PartRow
+    first_record: int
+    records: list[Row]
+    entries: bytes
+
+
+def check_part(body: bytes, place: int, expected: Expected) -> CheckedPart:
+    """Check a part's packed records; raises InvalidRecord saying which record is wrong, and how."""
     records = unpack_records(body)
     if len(records) != expected.count:
         raise InvalidRecord(f"this part must hold {expected.count} records, not {len(records)}")
     rows: list[Row] = []
     leaves: list[bytes] = []
+    entries: list[ArrivedEntry] = []
     position = 0
     for number, record in enumerate(records):
         try:
             handle, expires_at, leaf, length = _check_record(record, expected)
+            entries += _check_entries(number, record.entries, expected.entry_forms)
         except InvalidRecord as error:
             raise InvalidRecord(f"record {number} of the part: {error}") from None
         packed = body[position : position + length]
@@ -98,7 +113,7 @@ def check_part(body: bytes, place: int, expected: Expected) -> tuple[PartRow, li
         raise InvalidRecord("two records of the part have one handle")
     earliest = min(row[4] for row in rows)
     part = PartRow(place, _sha256(body).digest(), b"".join(leaves), merkle.root(leaves), earliest)
-    return part, rows
+    return CheckedPart(part, expected.first_record, rows, pack_entries(entries))
 
 
 def _check_record(record: Record, expected: Expected) -> tuple[bytes, int, bytes, int]:
@@ -122,7 +137,6 @@ def _check_record(record: Record, expected: Expected) -> tuple[bytes, int, bytes
     )
     if committed != head[hashes:]:
         raise InvalidRecord("its entries are not those that its head commits to")
-    _check_entries(record.entries, expected.entry_forms)
     leaf = _sha256(_LEAF_PREFIX + head + _sha256(envelope).digest()).digest()
     length = 2 + len(head) + 16 * count + sum(map(len, record.entries)) + 4 + len(envelope)
     return handle, expires_at, leaf, length
@@ -137,17 +151,26 @@ def _check_times(issued_at: int, expires_at: int, expected: Expected) -> None:
         raise InvalidRecord("it has expired")
 
 
-def _check_entries(entries: tuple[bytes, ...], forms: Mapping[bytes, bool]) -> None:
-    """Raise InvalidRecord unless kinds and types are allowed, and (kind, tag) ascend without any twice."""
+def _check_entries(
+    record: int, entries: tuple[bytes, ...], forms: Mapping[bytes, tuple[int, bool]]
+) -> list[ArrivedEntry]:
+    """What the index will hold of a record's entries; raises InvalidRecord unless kinds and types are allowed, and
+
+    (kind, tag) ascend without any twice.
+    """
+    found: list[ArrivedEntry] = []
     before = (b"", b"")
     for entry in entries:
         form = 3 + int.from_bytes(entry[:2], "big")
-        proven = forms.get(entry[:form])
-        if proven is None:
+        known = forms.get(entry[:form])
+        if known is None:
             raise InvalidRecord("it has an entry of a kind or type that this institution may not send")
+        kind, proven = known
         tag = possession_tag(entry[form : form + 32]) if proven else entry[form:]
         # By kind as text, not by its encoding: the length before it is no part of the order.
         current = (entry[2 : form - 1], tag)
         if current <= before:
             raise InvalidRecord("its entries must be sorted by kind and tag, and none may be there twice")
         before = current
+        found.append(ArrivedEntry(record, kind, PROOF if proven else NO_PROOF, tag))
+    return found

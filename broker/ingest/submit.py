@@ -6,20 +6,18 @@ Answers depend on what the institution itself sent and on nothing else; matching
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from broker.context import calling_institution, current_epoch
 from broker.ingest.opening import check_opening, check_sealed, check_statement
-from broker.ingest.parts import Expected, check_part
+from broker.ingest.parts import CheckedPart, Expected
 from broker.receipts import make_receipt, read_receipt
 from broker.store import submissions
-from broker.store.bulk import Row
-from broker.store.epochs import InstitutionRow, set_last_seq
+from broker.store.epochs import InstitutionRow, kind_names, set_last_seq
 from broker.store.schema import COMMITTED, PART_RECORDS, RECORD_SPAN
-from broker.store.submissions import PartRow, SubmissionRow
+from broker.store.submissions import SubmissionRow
 from crypto import merkle
 from crypto.envelopes import envelope_length
 from crypto.signatures import SigningKey
@@ -28,16 +26,6 @@ from policies.trust import Trust
 from wire.messages.message import schema_of
 from wire.messages.submission import OpenSubmission, Receipt, SealedSecretMessage, SubmissionStatus
 from wire.problems import Problem
-
-
-@dataclass(frozen=True)
-class CheckedPart:
-    """A part whose records were checked, ready to be stored under its submission."""
-
-    submission: int
-    first_record: int
-    row: PartRow
-    records: list[Row]
 
 
 def open_submission(
@@ -105,7 +93,7 @@ def renew_signature(
 
 def expected_of_part(
     connection: Connection, trust: Trust, institution_id: str, key: bytes, place: int, now: int
-) -> tuple[SubmissionRow, Expected]:
+) -> Expected:
     """What the records of part `place` (from 0) must agree with."""
     epoch = current_epoch(connection, trust)
     institution = calling_institution(connection, epoch, institution_id)
@@ -113,7 +101,7 @@ def expected_of_part(
     if place >= found.parts:
         raise Problem(404, "not-found", "not found", "The submission has no such part.")
     member = trust.member(institution_id)
-    return found, Expected(
+    return Expected(
         epoch=epoch,
         institution=institution.institution,
         epoch_id=trust.epoch_id,
@@ -124,16 +112,11 @@ def expected_of_part(
         count=min(PART_RECORDS, found.records - place * PART_RECORDS),
         envelope_length=envelope_length(trust.epoch.padded_size),
         kinds=trust.kinds,
+        kind_numbers={name: number for number, name in kind_names(connection, epoch).items()},
         record_lifetime=trust.enrolment.terms.record_lifetime,
         not_after=trust.epoch.not_after,
         now=now,
     )
-
-
-def prepare_part(found: SubmissionRow, expected: Expected, place: int, body: bytes) -> CheckedPart:
-    """Check a part's records; needs no transaction, and takes most of the time. Raises InvalidRecord."""
-    row, rows = check_part(body, place, expected)
-    return CheckedPart(found.submission, expected.first_record, row, rows)
 
 
 def store_part(
@@ -143,26 +126,26 @@ def store_part(
     epoch = current_epoch(connection, trust)
     institution = calling_institution(connection, epoch, institution_id)
     found = submissions.find_submission(connection, epoch, institution.institution, key, share=True)
-    if found is None or found.submission != checked.submission:
+    if found is None or found.submission != checked.first_record // RECORD_SPAN:
         raise Problem(409, "dropped", "submission dropped", "Another submission was opened meanwhile.")
     stored = submissions.part_body_hash(connection, epoch, found.submission, checked.row.part)
     if stored is None:
-        _store(connection, epoch, institution.institution, checked)
+        _store(connection, epoch, found, checked)
     elif stored != checked.row.body_hash:
         raise Problem(409, "part-differs", "another part", "Another part was sent before under this number.")
     return _status(connection, epoch, found)
 
 
-def _store(connection: Connection, epoch: int, institution: int, checked: CheckedPart) -> None:
+def _store(connection: Connection, epoch: int, found: SubmissionRow, checked: CheckedPart) -> None:
     try:
         with connection.begin_nested():
-            submissions.store_part(connection, epoch, checked.submission, checked.row, checked.records)
+            submissions.store_part(connection, epoch, found.submission, checked.row, checked.records, checked.entries)
     except IntegrityError:
-        stored = submissions.part_body_hash(connection, epoch, checked.submission, checked.row.part)
+        stored = submissions.part_body_hash(connection, epoch, found.submission, checked.row.part)
         if stored == checked.row.body_hash:
             return  # Sent twice at once: the other request has stored it.
         handles = [row[3] for row in checked.records]
-        used = submissions.handles_in_use(connection, epoch, institution, handles)
+        used = submissions.handles_in_use(connection, epoch, found.institution, handles)
         raise _handle_used(next((number for number, handle in enumerate(handles) if handle in used), None)) from None
     if submissions.has_ended_handle(connection, epoch, checked.first_record, len(checked.records)):
         raise _handle_used(None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import chain
 from struct import Struct
 from typing import Any
 
@@ -69,16 +70,12 @@ def _encoder(table: Table) -> Callable[[Iterable[Row]], list[bytes]]:
     pack, count = layout.pack, len(columns)
 
     def encode(rows: Iterable[Row]) -> list[bytes]:
+        if not variable:
+            return [pack(count, *chain.from_iterable(zip(lengths, row, strict=True))) for row in rows]
         pieces: list[bytes] = []
         for row in rows:
-            values: list[Any] = [count]
-            for length, value in zip(lengths, row, strict=False):
-                values += (length, value)
-            if variable:
-                values.append(len(row[-1]))
-                pieces += (pack(*values), row[-1])
-            else:
-                pieces.append(pack(*values))
+            fields = chain.from_iterable(zip(lengths, row, strict=False))
+            pieces += (pack(count, *fields, len(row[-1])), row[-1])
         return pieces
 
     return encode

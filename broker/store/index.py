@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select, text, update
 
 from broker.store import scratch
-from broker.store.schema import CAP, COMMITTED, RECORD_SPAN, epoch, submission
+from broker.store.schema import CAP, COMMITTED, epoch, submission
 from runtime.database import is_sqlite
 
 
@@ -83,21 +83,6 @@ def set_matched(connection: Connection, number: int, submission_number: int, mat
     )
 
 
-_BODIES_IN_RANGE = text(
-    "SELECT record_id, body FROM record WHERE epoch = :epoch AND record_id >= :first AND record_id < :end"
-    " ORDER BY record_id"
-)
-
-
-def bodies_from(
-    connection: Connection, number: int, submission_number: int, start: int, count: int
-) -> list[tuple[int, bytes]]:
-    """Number and packed body of the live ones among `count` records of a submission from place `start` on."""
-    first = submission_number * RECORD_SPAN + start
-    rows = connection.execute(_BODIES_IN_RANGE, {"epoch": number, "first": first, "end": first + count})
-    return [(record_id, bytes(body)) for record_id, body in rows]
-
-
 _BODIES_OF_TOUCHED = text(
     "SELECT r.record_id, r.body FROM touched t JOIN record r ON r.epoch = :epoch AND r.record_id = t.record_id"
 )
@@ -112,15 +97,12 @@ def bodies_of(connection: Connection, number: int, record_ids: set[int]) -> dict
 # In the order of the index's key, so that a large submission walks it once instead of jumping about.
 _INDEX_FRESH = text(
     "INSERT INTO entry (record_id, tag, kind, epoch, institution, proof)"
-    " SELECT f.record_id, f.tag, f.kind, f.epoch, f.institution, f.proof FROM fresh f"
-    " WHERE NOT EXISTS (SELECT 1 FROM set_aside s WHERE s.tag = f.tag AND s.kind = f.kind AND s.epoch = f.epoch"
-    " AND s.record_id = f.record_id)"
-    " ORDER BY f.tag, f.kind ON CONFLICT DO NOTHING"
+    " SELECT record_id, tag, kind, epoch, institution, proof FROM fresh ORDER BY tag, kind"
 )
 
 
 def index_fresh(connection: Connection, entries: Sequence[Standing]) -> None:
-    """Put `entries` into the index; those that are there, or were set aside, stay as they are."""
+    """Put `entries` into the index, where none of them is yet."""
     scratch.refill(connection, scratch.fresh, entries)
     connection.execute(_INDEX_FRESH)
 
@@ -128,10 +110,9 @@ def index_fresh(connection: Connection, entries: Sequence[Standing]) -> None:
 # Scalar subqueries, so that each fresh tag is one probe of the index whatever the planner thinks.
 _FIND_CROWDED = text(
     "INSERT INTO crowded (tag, kind) SELECT DISTINCT f.tag, f.kind FROM fresh f WHERE"
-    " (SELECT count(*) FROM (SELECT 1 FROM entry e WHERE e.tag = f.tag AND e.kind = f.kind AND e.epoch = f.epoch"
-    " LIMIT 2) AS first_two) > 1"
-    " OR (SELECT count(*) FROM (SELECT 1 FROM set_aside s WHERE s.tag = f.tag AND s.kind = f.kind"
-    " AND s.epoch = f.epoch LIMIT 1) AS first_one) > 0"
+    " (SELECT 1 FROM entry e WHERE e.tag = f.tag AND e.kind = f.kind AND e.epoch = f.epoch"
+    " AND e.record_id <> f.record_id LIMIT 1) IS NOT NULL"
+    " OR (SELECT 1 FROM set_aside s WHERE s.tag = f.tag AND s.kind = f.kind AND s.epoch = f.epoch LIMIT 1) IS NOT NULL"
 )
 _CROWDED_ENTRIES = text(
     "SELECT e.record_id, e.tag, e.kind, e.epoch, e.institution, e.proof FROM crowded c"

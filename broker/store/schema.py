@@ -155,6 +155,20 @@ part = Table(
     ForeignKeyConstraint(["epoch", "submission"], ["submission.epoch", "submission.submission"], ondelete="CASCADE"),
 )
 
+# What a part's records bring to the index, packed, so that matching need not read the records again. Gone once matched.
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("epoch", SmallInteger, nullable=False),
+    Column("submission", BigInteger, nullable=False),
+    Column("part", BigInteger, nullable=False),
+    Column("entries", LargeBinary, nullable=False, comment="see broker.store.arrivals"),
+    PrimaryKeyConstraint("epoch", "submission", "part"),
+    ForeignKeyConstraint(
+        ["epoch", "submission", "part"], ["part.epoch", "part.submission", "part.part"], ondelete="CASCADE"
+    ),
+)
+
 # Rows of a submission that is still open are here too: nothing reads them before it is committed.
 record = Table(
     "record",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from broker.store.bulk import Row, insert_rows
-from broker.store.schema import COMMITTED, OPEN, RECORD_SPAN, part, record, submission, submission_number
+from broker.store.schema import COMMITTED, OPEN, RECORD_SPAN, arrival, part, record, submission, submission_number
 
 
 class SubmissionRow(NamedTuple):
@@ -108,6 +108,7 @@ def drop_open_submissions(connection: Connection, epoch: int, institution: int) 
                 record.c.epoch == epoch, record.c.record_id >= first, record.c.record_id < first + RECORD_SPAN
             )
         )
+        connection.execute(delete(arrival).where(arrival.c.epoch == epoch, arrival.c.submission == number))
         connection.execute(delete(part).where(part.c.epoch == epoch, part.c.submission == number))
         connection.execute(delete(submission).where(submission.c.epoch == epoch, submission.c.submission == number))
 
@@ -119,10 +120,17 @@ def part_body_hash(connection: Connection, epoch: int, number: int, place: int) 
     return None if found is None else bytes(found)
 
 
-def store_part(connection: Connection, epoch: int, number: int, row: PartRow, records: Sequence[Row]) -> None:
-    """Store a part and its records, rows in the columns of `record`; raises IntegrityError on a handle used before."""
+def store_part(
+    connection: Connection, epoch: int, number: int, row: PartRow, records: Sequence[Row], entries: bytes
+) -> None:
+    """Store a part, its records (rows in the columns of `record`) and its packed entries.
+
+    Raises IntegrityError where a handle was used before.
+    """
     insert_rows(connection, record, records)
-    connection.execute(insert(part), {"epoch": epoch, "submission": number, **row._asdict()})
+    key = {"epoch": epoch, "submission": number}
+    connection.execute(insert(part), {**key, **row._asdict()})
+    connection.execute(insert(arrival), {**key, "part": row.part, "entries": entries})
 
 
 _ENDED = text(

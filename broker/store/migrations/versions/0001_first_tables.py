@@ -241,3 +241,17 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("epoch", "submission", "part", name=op.f("pk_part")),
     )
+    op.create_table(
+        "arrival",
+        sa.Column("epoch", sa.SmallInteger(), nullable=False),
+        sa.Column("submission", sa.BigInteger(), nullable=False),
+        sa.Column("part", sa.BigInteger(), nullable=False),
+        sa.Column("entries", sa.LargeBinary(), nullable=False, comment="see broker.store.arrivals"),
+        sa.ForeignKeyConstraint(
+            ["epoch", "submission", "part"],
+            ["part.epoch", "part.submission", "part.part"],
+            name=op.f("fk_arrival_epoch_submission_part"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("epoch", "submission", "part", name=op.f("pk_arrival")),
+    )
