@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, insert, select
 
 from keyholder.store.chains import DOCUMENTS, Head, chain_length, lock_chain, move_head
-from keyholder.store.inserting import insert_into
+from keyholder.store.inserting import insert_into, inserts
 from keyholder.store.schema import document, suspension
 
 
@@ -51,7 +51,7 @@ def suspensions(connection: Connection) -> list[tuple[str, int, str]]:
 def suspend(connection: Connection, party_id: str, reason: str, now: int) -> bool:
     """Suspend a party from now on; False where it was suspended already."""
     statement = insert_into(connection, suspension).values(party_id=party_id, since=now, reason=reason)
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    return inserts(connection, statement.on_conflict_do_nothing())
 
 
 def resume(connection: Connection, party_id: str) -> bool:

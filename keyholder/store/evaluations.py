@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, select
 
-from keyholder.store.inserting import insert_into
+from keyholder.store.inserting import insert_into, inserts
 from keyholder.store.schema import budget, chunk, daily_count
 
 
@@ -81,7 +81,7 @@ def _remember(connection: Connection, charge: Charge, now: int) -> bool:
     statement = insert_into(connection, chunk).values(
         institution_id=charge.institution_id, digest=charge.digest, epoch_id=charge.epoch_id, charged_at=now
     )
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    return inserts(connection, statement.on_conflict_do_nothing())
 
 
 def _count(connection: Connection, charge: Charge, limit: int | None) -> bool:
@@ -107,4 +107,4 @@ def _add(
         set_={column: total},
         where=None if limit is None else total <= limit,
     )
-    return connection.execute(updating).rowcount == 1
+    return inserts(connection, updating)

@@ -18,3 +18,9 @@ Insert: TypeAlias = postgresql.Insert | sqlite.Insert
 def insert_into(connection: Connection, table: Table) -> Insert:
     """An INSERT statement that has `on_conflict_do_nothing` and `on_conflict_do_update`."""
     return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)
+
+
+def inserts(connection: Connection, statement: Insert) -> bool:
+    """Execute an INSERT of one row; whether it inserted or updated that row, rather than meeting a conflict."""
+    # psycopg's count of rows is gone once SQLAlchemy has closed the cursor, unless it is asked to keep it.
+    return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
