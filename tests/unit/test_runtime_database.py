@@ -143,7 +143,9 @@ def test_a_forked_process_opens_connections_of_its_own(engine: Engine) -> None:
     assert count(engine) == 1
 
 
-@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:", "no url", "sqlite:////no/such/dir/x"])
+@pytest.mark.parametrize(
+    "url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:", "no url", "sqlite:////no/such/dir/x"]
+)
 def test_other_databases_are_refused_with_a_sentence(url: str) -> None:
     with pytest.raises(UserError) as caught:
         open_engine(url)

@@ -196,6 +196,14 @@ def test_a_header_that_is_missing_or_repeated_is_refused(name: str) -> None:
     assert refused(replace(request, headers=repeated)) == "signature-malformed"
 
 
+def test_loose_bits_after_the_signatures_last_byte_are_refused() -> None:
+    request = by_hand()
+    headers = dict(request.headers)
+    *start, last = headers["Signature"].removesuffix("==:")
+    headers["Signature"] = "".join(start) + chr(ord(last) + 1) + "==:"
+    assert refused(replace(request, headers=tuple(headers.items()))) == "signature-malformed"
+
+
 def test_an_unsigned_request_is_told_so() -> None:
     assert refused(RequestParts("GET", URI, ())) == "signature-missing"
 
