@@ -136,6 +136,36 @@ def create_api(app: Flask, title: str, base_url: str) -> Any:
     return api
 
 
+def document_shell(app: Flask, api: Any, openapi_route: str) -> None:
+    """Add the routes that every service has beside its resources to the OpenAPI document."""
+    object_answer = {"application/json": {"schema": {"type": "object"}}}
+    metrics_answer = {"text/plain": {"schema": {"type": "string"}}}
+    error = {"default": _DEFAULT_ERROR}
+    for path, summary, answers in (
+        ("/healthz", "The process answers.", {"200": {"description": "alive", "content": object_answer}}),
+        (
+            "/readyz",
+            "Whether the service is ready, and if not, which check does not hold.",
+            {
+                "200": {"description": "ready", "content": object_answer},
+                "503": {"description": "not ready", "content": object_answer},
+            },
+        ),
+        (
+            "/metrics",
+            "Prometheus metrics, for the operator's own network.",
+            {
+                "200": {"description": "metrics", "content": metrics_answer},
+                "403": {"description": "asked from elsewhere", "content": metrics_answer},
+            },
+        ),
+        (openapi_route, "This document.", {"200": {"description": "OpenAPI 3.1", "content": object_answer}}),
+    ):
+        operation = {"summary": summary, "tags": ["service"], "responses": answers | error}
+        rule = next(rule for rule in app.url_map.iter_rules() if rule.rule == path)
+        api.spec.path(rule=rule, operations={"get": operation})
+
+
 class HexConverter(BaseConverter):
     """`<hex(16):key>`: a byte string of 16 bytes as 32 lower-case hexadecimal digits; the view gets the bytes."""
 

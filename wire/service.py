@@ -40,7 +40,7 @@ from wire.http_signatures import (
 from wire.nonces import spend_nonce
 from wire.problems import CONTENT_TYPE as PROBLEM_CONTENT_TYPE
 from wire.problems import Problem
-from wire.resources import Resource, create_api
+from wire.resources import Resource, create_api, document_shell
 
 BODY_LIMIT = 8 * 2**20
 OPENAPI_ROUTE = "/openapi.json"
@@ -119,6 +119,8 @@ def _serve_openapi(app: Flask, api: Any) -> None:
     def openapi() -> Response:
         """Describe this service's resources (OpenAPI 3.1)."""
         return jsonify(api.spec.to_dict())
+
+    document_shell(app, api, OPENAPI_ROUTE)
 
 
 def _check_routes(app: Flask) -> None:
