@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring as _quoted
 from typing import Protocol
 
 import rfc8785
@@ -146,6 +147,10 @@ def _entry(kind: str, y: bytes, ctx: bytes, membership: Membership) -> Entry:
 
 
 def _payload(identifiers: Sequence[NamedIdentifier], rest: bytes) -> bytes:
-    """RFC 8785 JSON of entries, fields and indicators; the keys' order lets `rest` follow the entries as it is."""
-    listed = rfc8785.dumps([{"kind": kind, "value": value} for kind, value in identifiers])
-    return b'{"entries":' + listed + b"," + rest[1:]
+    """RFC 8785 JSON of entries, fields and indicators; the keys' order lets `rest` follow the entries as it is.
+
+    Kinds and values are strings, whose RFC 8785 form is what the standard library's encoder gives; the tests hold it
+    to the library for all of RFC 8785, which takes six times as long.
+    """
+    listed = ",".join([f'{{"kind":{_quoted(kind)},"value":{_quoted(value)}}}' for kind, value in identifiers])
+    return b'{"entries":[' + listed.encode("utf-8") + b"]," + rest[1:]

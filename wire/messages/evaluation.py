@@ -3,12 +3,17 @@
 Knows packed elements and indexes; not what was blinded.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from struct import Struct
+from typing import Any
 
-from wire.fields import HolderSet, Kind, Packed, Timestamp, Whole, list_of
+from wire.fields import HolderSet, Kind, Packed, Whole
 from wire.messages.message import MessageSchema
 
 CHUNK_LIMIT = 512
+
+_NAME = Struct(">16sQQ")
 
 
 @dataclass(frozen=True)
@@ -58,13 +63,24 @@ class RecordName:
     expires_at: int
 
 
-class RecordNameSchema(MessageSchema[RecordName]):
-    """JSON form of RecordName."""
+class RecordNames(Packed):
+    """Record names packed, 32 bytes each: `handle | u64(issued_at) | u64(expires_at)`.
 
-    message_class = RecordName
-    handle = Packed(length=16, required=True)
-    issued_at = Timestamp(required=True)
-    expires_at = Timestamp(required=True)
+    One text for all of them: an object each would cost client and holder more than signing the record.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            multiple_of=_NAME.size, min_length=_NAME.size, max_length=_NAME.size * CHUNK_LIMIT, required=True
+        )
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        packed = b"".join([_NAME.pack(name.handle, name.issued_at, name.expires_at) for name in value])
+        return super()._serialize(packed, attr, obj, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        packed = super()._deserialize(value, attr, data, **kwargs)
+        return tuple(RecordName(*fields) for fields in _NAME.iter_unpack(packed))
 
 
 @dataclass(frozen=True)
@@ -84,4 +100,4 @@ class RecordSecretsRequestSchema(MessageSchema[RecordSecretsRequest]):
     epoch_id = Packed(length=32, required=True)
     share_version = Whole(least=1, most=2**32 - 1, required=True)
     holder_set = HolderSet(required=True)
-    records = list_of(RecordNameSchema, least=1, most=CHUNK_LIMIT)
+    records = RecordNames()
