@@ -32,6 +32,7 @@ _ALSO = {
     "usa": "US",
     "america": "US",
     "russia": "RU",
+    "rossiya": "RU",
     "south korea": "KR",
     "north korea": "KP",
     "vietnam": "VN",

@@ -52,6 +52,7 @@ class Part:
     context  says only how the others are to be read (a country), and may be blank
     date     is a date, so that placeholder dates are kept out of it
     filler   whether one character over and over (0000, xxxx) is surely a placeholder here
+    literal  is never taken for a placeholder (a platform may be called X)
     """
 
     name: str
@@ -59,6 +60,7 @@ class Part:
     context: bool = False
     date: bool = False
     filler: bool = True
+    literal: bool = False
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def normalise(
             return Rejected(error.reason, name)
         if not cleaned:
             continue
-        if listed.holds(known, part, cleaned, hints):
+        if not part.literal and listed.holds(known, part, cleaned, hints):
             found = found if part.context or found else name
         else:
             filled[name] = cleaned
@@ -55,9 +55,20 @@ def _of_filled(
         value = unicodedata.normalize("NFC", kind.normalise(filled, hints))
     except Unusable as error:
         return Rejected(error.reason, error.part)
+    kept_out = _placeholder_within(kind, value, hints, listed)
+    return Normalised(value) if kept_out is None else PlaceholderFound(kept_out)
+
+
+def _placeholder_within(kind: Kind, value: str, hints: Hints, listed: Placeholders) -> str | None:
+    """The part of a canonical value that is a placeholder once titles, marks and blanks are gone; else None."""
+    parts = kind.split(value)
     if listed.holds_value(kind.name, value):
-        return PlaceholderFound(kind.forms[0][0])
-    return Normalised(value)
+        return next(iter(parts))
+    for name, text in parts.items():
+        part = kind.by_name[name]
+        if not part.context and listed.holds(kind, part, text, hints):
+            return name
+    return None
 
 
 def _missing(kind: Kind, filled: Mapping[str, str]) -> str | None:

@@ -67,7 +67,7 @@ _LEFT_OUT = frozenset(
     ]
 )
 _GERMAN_STREET = re.compile(r"(?<=[a-z]{2})(?:strasse|str)$")
-_NUMBER_AND_LETTER = re.compile(r"(?<=[0-9]) (?=[a-z]\b)")
+_NUMBER_AND_LETTER = re.compile(r"\b([0-9]+) ([a-z])\b")
 
 
 def normalise(parts: Mapping[str, str], hints: Hints) -> str:
@@ -80,7 +80,7 @@ def normalise(parts: Mapping[str, str], hints: Hints) -> str:
         place, part = letters_and_digits(parts["postcode"]), "postcode"
     else:
         place, part = " ".join(words(parts["city"])), "city"
-    if not place:
+    if not place or (part == "city" and not any(character.isalpha() for character in place)):
         raise Unusable("format", part)
     return f"{country}|{place}|{street}"
 
@@ -88,7 +88,7 @@ def normalise(parts: Mapping[str, str], hints: Hints) -> str:
 def _street(text: str) -> str:
     """The numbers in their order, a bar, and the other words in theirs."""
     kept = " ".join(word for word in words(text) if word not in _LEFT_OUT)
-    found = _NUMBER_AND_LETTER.sub("", kept).split()
+    found = _NUMBER_AND_LETTER.sub(r"\1\2", kept).split()
     numbers = [word for word in found if word[0].isdigit()]
     names = [_GERMAN_STREET.sub("st", _SHORT.get(word, word)) for word in found if not word[0].isdigit()]
     return f"{' '.join(numbers)}|{' '.join(names)}"

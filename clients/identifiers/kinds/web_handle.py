@@ -85,7 +85,7 @@ _NO_HANDLES = frozenset(
         "photos",
     ]
 )
-_PLATFORM_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,39}", re.ASCII)
+_PLATFORM_NAME = re.compile(r"(?=.{2,40}$)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _HANDLE = re.compile(r"[^\s:/?#@|<>\"]{2,100}")
 _LABELLED = re.compile(r"([A-Za-z0-9.-]{1,40}(?: [A-Za-z]{1,10})?)\s?[:/]\s?@?([^\s/:]+)")
 _ADDRESS = re.compile(
@@ -153,7 +153,12 @@ KIND = Kind(
     version=1,
     parts=(
         Part("handle", 'the handle, "platform: handle" or the address of a profile'),
-        Part("platform", 'the platform of a handle that stands alone; "any" where it is not known', context=True),
+        Part(
+            "platform",
+            'the platform of a handle that stands alone; "any" where it is not known',
+            context=True,
+            literal=True,
+        ),
     ),
     forms=(("handle",),),
     normalise=normalise,
