@@ -79,7 +79,16 @@ class SignedCalls:
 
 def operations(app: Flask, base_url: str, party_id: str, key: SigningKey, clock: Clock) -> list[Any]:
     """Return every operation of the service's OpenAPI document, to be called as this party."""
-    schema = schemathesis.openapi.from_wsgi("/openapi.json", SignedCalls(app, base_url, party_id, key, clock))
+    document = app.test_client().get("/openapi.json").get_json()
+    # The tool would make up Signature headers, wrong ones too, and see them accepted since they are replaced.
+    document["components"].pop("securitySchemes")
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if isinstance(operation, dict):
+                operation.pop("security", None)
+    schema = schemathesis.openapi.from_dict(document)
+    schema.app = SignedCalls(app, base_url, party_id, key, clock)
+    schema.location = "/openapi.json"
     return [found.ok() for found in schema.get_all_operations()]
 
 

@@ -15,6 +15,7 @@ from wire.packed import InvalidPacked, pack, packed_length, unpack
 
 IDENTIFIER_PATTERN = r"^[a-z0-9.-]{1,64}$"
 _IDENTIFIER = re.compile(r"[a-z0-9.-]{1,64}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]{1,16}", re.ASCII)
 _DAY_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 # Numbers in JSON are exact below 2^53 in every implementation (RFC 8259 section 6).
 LARGEST_INTEGER = 2**53 - 1
@@ -24,13 +25,21 @@ _TAIL_OF_TWO = "[AQgw]"
 _TAIL_OF_THREE = "[AEIMQUYcgkosw048]"
 
 
-def packed_pattern(length: int | None) -> str:
-    """Return the regular expression of canonical base64url texts of `length` bytes, or of any number of them."""
-    if length is None:
-        return f"^(?:{_CHARACTER}{{4}})*(?:{_CHARACTER}{_TAIL_OF_TWO}|{_CHARACTER}{{2}}{_TAIL_OF_THREE})?$"
+def packed_pattern(length: int | None, multiple_of: int = 1) -> str:
+    """Return the regular expression of canonical base64url texts of `length` bytes, or of any multiple of some."""
+    if length is not None:
+        return f"^{_text_of(length)}$"
+    # Three lots of bytes, or one where a lot is whole groups already, fill whole groups of four characters.
+    lots = 1 if multiple_of % 3 == 0 else 3
+    rest = "|".join(_text_of(multiple_of * lot) for lot in range(1, lots))
+    repeated = f"(?:{_CHARACTER}{{{packed_length(multiple_of * lots)}}})*"
+    return f"^{repeated}(?:{rest})?$" if rest else f"^{repeated}$"
+
+
+def _text_of(length: int) -> str:
     whole, rest = divmod(length, 3)
     tail = {0: "", 1: f"{_CHARACTER}{_TAIL_OF_TWO}", 2: f"{_CHARACTER}{{2}}{_TAIL_OF_THREE}"}[rest]
-    return f"^{_CHARACTER}{{{whole * 4}}}{tail}$"
+    return (f"{_CHARACTER}{{{whole * 4}}}" if whole else "") + tail
 
 
 class Packed(fields.Field[bytes]):
@@ -51,7 +60,7 @@ class Packed(fields.Field[bytes]):
         self.min_length = length if length is not None else min_length
         self.max_length = length if length is not None else max_length
         described: dict[str, Any] = {
-            "pattern": packed_pattern(length),
+            "pattern": packed_pattern(length, multiple_of or 1),
             "minLength": packed_length(self.min_length),
         }
         if self.max_length is not None:
@@ -89,6 +98,18 @@ class Whole(fields.Integer):
     def _validated(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValidationError("Not an integer.")
+        return super()._validated(value)
+
+
+class QueryWhole(fields.Integer):
+    """A whole number as a query parameter: one to sixteen digits, nothing else."""
+
+    def __init__(self, *, least: int = 0, most: int = LARGEST_INTEGER, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(min=least, max=most), **kwargs)
+
+    def _validated(self, value: Any) -> Any:
+        if not isinstance(value, str) or not _DIGITS.fullmatch(value):
+            raise ValidationError("Not a whole number.")
         return super()._validated(value)
 
 

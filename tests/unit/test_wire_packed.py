@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema, ValidationError
 
 from wire.fields import Ascending, Day, Kind, Packed, PartyId, Timestamp, packed_pattern
+from wire.messages.alerts import AlertQuery, AlertQuerySchema
 from wire.packed import InvalidPacked, pack, packed_length, unpack
 
 
@@ -78,6 +79,19 @@ def test_the_pattern_refuses_what_unpack_refuses(text: str) -> None:
         assert not re.fullmatch(packed_pattern(None), text)
     else:
         assert re.fullmatch(packed_pattern(None), text)
+
+
+@given(st.integers(0, 300), st.sampled_from([1, 2, 3, 8, 9, 32, 64]))
+def test_the_pattern_of_multiples_is_that_of_their_lengths(length: int, multiple_of: int) -> None:
+    matches = bool(re.fullmatch(packed_pattern(None, multiple_of), pack(bytes(length))))
+    assert matches == (length % multiple_of == 0)
+
+
+@pytest.mark.parametrize("value", ["1_0", " 1", "+1", "1.0", "", "٣", "12345678901234567", "-1", "1001"])
+def test_query_numbers_are_plain_digits_in_their_range(value: str) -> None:
+    with pytest.raises(ValidationError):
+        AlertQuerySchema().load({"limit": value})
+    assert AlertQuerySchema().load({"limit": "10"}) == AlertQuery(None, 10)
 
 
 class Everything(Schema):

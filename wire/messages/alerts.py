@@ -5,9 +5,7 @@ Knows forms and lengths; nothing here is opened.
 
 from dataclasses import dataclass
 
-from marshmallow import fields, validate
-
-from wire.fields import Ascending, Kind, Packed, PartyId, Text, Timestamp, Whole, list_of
+from wire.fields import Ascending, Kind, Packed, PartyId, QueryWhole, Text, Timestamp, Whole, list_of
 from wire.messages.message import MessageSchema
 from wire.messages.submission import LONGEST_PART, PART_LIMIT, SealedSecretMessage, SealedSecretMessageSchema
 
@@ -73,8 +71,7 @@ class AlertQuerySchema(MessageSchema[AlertQuery]):
 
     message_class = AlertQuery
     after = Text(longest=64, pattern=ALERT_ID_PATTERN, load_default=None)
-    # A query parameter is text, so this one is not the strict Whole.
-    limit = fields.Integer(validate=validate.Range(min=1, max=1000), load_default=100)
+    limit = QueryWhole(least=1, most=1000, load_default=100)
 
 
 @dataclass(frozen=True)
@@ -157,5 +154,5 @@ class AlertPageQuerySchema(MessageSchema[AlertPageQuery]):
     """Query form of AlertPageQuery."""
 
     message_class = AlertPageQuery
-    offset = fields.Integer(validate=validate.Range(min=0, max=2**53 - 1), load_default=0)
-    limit = fields.Integer(validate=validate.Range(min=1, max=PART_LIMIT), load_default=PART_LIMIT)
+    offset = QueryWhole(load_default=0)
+    limit = QueryWhole(least=1, most=PART_LIMIT, load_default=PART_LIMIT)
