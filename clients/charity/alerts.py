@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crypto.errors import CryptoError
+from crypto.merkle import verify_path
 from crypto.records import CheckedRecord, Context, Record, check_record, unpack_records
 from crypto.sealing import SealedSecret, sealed_ref
-from crypto.signatures import verify_many
+from crypto.signatures import is_valid, verify_many
 from crypto.statements import SubmissionStatement
 from crypto.tags import Entry, possession_message
+from policies.trust import Trust
 from wire.messages.alerts import AlertDetail, AlertRecord, AlertStatement
 from wire.messages.opening import StatementEvidence
 
@@ -35,6 +37,7 @@ class Trouble:
 class HeldRecord:
     """A locked record with everything that it takes to have it opened.
 
+    is_signed  whether its institution's key in the newest roster signed it, by statement and path
     proven     indexes of entries whose possession holds
     set_aside  indexes of entries that the broker says a cap set aside
     """
@@ -45,6 +48,7 @@ class HeldRecord:
     statement: StatementEvidence
     idempotency_key: bytes
     sealed: tuple[SealedSecret, ...]
+    is_signed: bool
     proven: frozenset[int]
     set_aside: frozenset[int]
 
@@ -82,7 +86,7 @@ class _Unfit(Exception):
         self.trouble = Trouble(signer, sentence, record)
 
 
-def receive_alert(pages: Sequence[AlertDetail]) -> Alert:
+def receive_alert(pages: Sequence[AlertDetail], trust: Trust) -> Alert:
     """Check an alert's pages; what does not fit is left out and named, the rest stands."""
     first = pages[0]
     found: dict[RecordKey, HeldRecord] = {}
@@ -90,21 +94,33 @@ def receive_alert(pages: Sequence[AlertDetail]) -> Alert:
     for page in pages:
         for sent in page.records:
             try:
-                record = _receive_record(sent, page.statements)
+                record = _receive_record(sent, page.statements, trust)
             except _Unfit as unfit:
                 troubles.append(unfit.trouble)
                 continue
             if record.context.epoch_id != first.epoch_id:
                 troubles.append(Trouble("broker", "The broker shows a record of another epoch.", record.key))
             elif found.setdefault(record.key, record).record != record.record:
-                owner = record.context.institution_id
-                troubles.append(Trouble(owner, f"{owner} used one handle for two records.", record.key))
+                found[record.key], trouble = between_two(found[record.key], record)
+                troubles.append(trouble)
     proven, unproven = _check_possessions(found.values())
     records = {key: _with_proven(record, proven[key]) for key, record in found.items()}
     return Alert(first.alert_id, first.epoch_id, first.raised_at, first.changed_at, records, (*troubles, *unproven))
 
 
-def _receive_record(sent: AlertRecord, statements: Sequence[AlertStatement]) -> HeldRecord:
+def between_two(first: HeldRecord, second: HeldRecord) -> tuple[HeldRecord, Trouble]:
+    """Which of two different records under one name counts, and who answers for it that there are two.
+
+    The institution does only where it signed both; otherwise one was changed on the way, and the signed one counts.
+    """
+    owner = first.context.institution_id
+    if first.is_signed and second.is_signed:
+        return first, Trouble(owner, f"{owner} used one handle for two records.", first.key)
+    sentence = f"The broker shows two records of {owner} under one handle, and {owner} did not sign both."
+    return second if second.is_signed else first, Trouble("broker", sentence, first.key)
+
+
+def _receive_record(sent: AlertRecord, statements: Sequence[AlertStatement], trust: Trust) -> HeldRecord:
     if sent.statement >= len(statements):
         raise _Unfit("broker", "The broker shows a record without the statement that covers it.")
     shown = statements[sent.statement]
@@ -133,9 +149,25 @@ def _receive_record(sent: AlertRecord, statements: Sequence[AlertStatement]) -> 
         statement=StatementEvidence(shown.statement, shown.signature),
         idempotency_key=statement.idempotency_key,
         sealed=sealed,
+        is_signed=_is_signed(checked, sent.path, statement, shown, trust),
         proven=frozenset(),
         set_aside=frozenset(sent.set_aside),
     )
+
+
+def _is_signed(
+    checked: CheckedRecord, path: bytes, statement: SubmissionStatement, shown: AlertStatement, trust: Trust
+) -> bool:
+    """Whether the record's own institution, under its key in the newest roster, signed a statement that covers it."""
+    context = checked.head.context
+    member = trust.member(context.institution_id)
+    if member is None or (statement.institution_id, statement.epoch_id) != (context.institution_id, context.epoch_id):
+        return False
+    try:
+        verify_path(checked.leaf, path, statement.root, statement.count)
+    except CryptoError:
+        return False
+    return is_valid(member.signing_key, shown.statement, shown.signature)
 
 
 def _check_possessions(

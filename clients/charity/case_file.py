@@ -6,7 +6,7 @@ Plain values alone, as they are kept (sealed) in the local store, exported and s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,10 +31,14 @@ class CaseEntry:
 
 @dataclass(frozen=True)
 class CaseRecord:
-    """One record; `reasons` say why it stays shut, empty once it is open. Times are Unix seconds."""
+    """One record; `reasons` say why it stays shut, empty once it is open. Times are Unix seconds.
+
+    `leaf` (32 bytes in hex) stands for the record's very bytes.
+    """
 
     institution_id: str
     handle: str
+    leaf: str
     group_id: str
     role: str
     issued_at: int
@@ -179,6 +183,18 @@ def make_case(
     )
 
 
+def opened_payloads(cases: Iterable[CaseFile], records: Mapping[RecordKey, HeldRecord]) -> dict[RecordKey, Payload]:
+    """What the case files hold of those of `records` that were opened: of the same bytes, not just the same name."""
+    found: dict[RecordKey, Payload] = {}
+    for case in cases:
+        for record in case.records:
+            key = record.institution_id, bytes.fromhex(record.handle)
+            if record.is_open and key in records and record.leaf == records[key].checked.leaf.hex():
+                values = tuple(entry.value for entry in record.entries)
+                found[key] = Payload(values, record.fields, record.indicators)
+    return found
+
+
 def _matches(records: Sequence[HeldRecord], trust: Trust) -> dict[tuple[str, bytes], str]:
     """What at least two records have in common, named A, B ... from the heaviest kind down."""
     holders: dict[tuple[str, bytes], int] = defaultdict(int)
@@ -219,6 +235,7 @@ def _case_record(
     return CaseRecord(
         institution_id=context.institution_id,
         handle=context.handle.hex(),
+        leaf=record.checked.leaf.hex(),
         group_id=member.group_id if member is not None else "",
         role=member.role if member is not None else "unknown",
         issued_at=context.issued_at,

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import httpx
+
 from clients.charity.settings import CharitySettings
 from crypto.signatures import SigningKey
 from policies.documents import SignedDocument
@@ -102,14 +104,25 @@ class SessionHolder:
         return self._session.post("/v1/open", request, OpeningResponse)
 
 
-LinkOpener = Callable[[Trust], "Links"]
+def _system_transport(party_id: str) -> httpx.BaseTransport | None:
+    """The network of this machine, for every party."""
+    return None
 
 
 @contextmanager
 def open_links(
-    trust: Trust, recipient_id: str, signing_key: SigningKey, settings: CharitySettings, clock: Clock
+    trust: Trust,
+    recipient_id: str,
+    signing_key: SigningKey,
+    settings: CharitySettings,
+    clock: Clock,
+    *,
+    transport: Callable[[str], httpx.BaseTransport | None] = _system_transport,
 ) -> Iterator[Links]:
-    """Sessions with the enrolment's broker and key holders, closed at the block's end."""
+    """Sessions with the enrolment's broker and key holders, closed at the block's end.
+
+    `transport` gives another way to a party than the network.
+    """
     with ExitStack() as stack:
 
         def session(address: str, party_id: str, key: bytes) -> SignedSession:
@@ -123,6 +136,7 @@ def open_links(
                 timeout=settings.timeout,
                 ca_file=settings.ca_file,
                 proxy=settings.proxy,
+                transport=transport(party_id),
             )
             return stack.enter_context(opened)
 

@@ -5,15 +5,15 @@ One method, one thing that a person can ask for. It verifies by way of the modul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from clients.charity.agreement_check import find_disagreements
-from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble, receive_alert
-from clients.charity.case_file import CaseFile, make_case
+from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble, between_two, receive_alert
+from clients.charity.case_file import CaseFile, make_case, opened_payloads
 from clients.charity.evidence import plan_requests
 from clients.charity.links import BrokerLink, Links, open_links
 from clients.charity.opening import Opened, RecipientKeys, open_plans
@@ -28,6 +28,9 @@ from policies.trust import Trust
 from runtime.clock import Clock, SystemClock, unix
 from runtime.exits import ExitCode, UserError
 from wire.messages.alerts import AlertSummary
+
+RAISED = "raised"
+"""The state of an alert that holds."""
 
 FETCHERS = 4
 """How many alerts are fetched at once."""
@@ -89,7 +92,8 @@ class Office:
         """Ask the broker for its alerts, keep the list, and return it with what is known of each here."""
         with self._linked() as (_, links):
             listed = links.broker.alerts()
-        self.store.save_queue([_queue_entry(summary) for summary in listed])
+        # What is closed has lost its content: it is listed no more, and what was kept of it stays as it was.
+        self.store.save_queue([_queue_entry(summary) for summary in listed if summary.state == RAISED])
         return self.queue()
 
     def queue(self) -> list[QueueItem]:
@@ -107,33 +111,35 @@ class Office:
         What was opened before stays in the answer.
         """
         with self._linked() as (trust, links):
-            alert = receive_alert(links.broker.alert(alert_id))
+            alert = receive_alert(links.broker.alert(alert_id), trust)
         _check_epoch(alert, trust)
-        known = self.store.case(alert_id)
-        if known is not None and known.changed_at == alert.changed_at:
-            return known
-        plans = plan_requests(alert.records, list(alert.records), trust, self.now)
+        kept = self.store.case(alert_id)
+        if kept is not None and (kept.changed_at == alert.changed_at or not alert.records):
+            return kept
+        payloads = opened_payloads([kept], alert.records) if kept is not None else {}
+        plans = plan_requests(alert.records, [key for key in alert.records if key not in payloads], trust, self.now)
         shut = {key: ["It has not been asked for yet."] for plan in plans.plans for key in plan.wanted_keys}
         shut.update({key: [reason] for key, reason in plans.shut.items()})
-        return make_case(alert, trust, self.now, payloads={}, shut=shut)
+        return make_case(alert, trust, self.now, payloads=payloads, shut=shut)
 
     def open_alerts(self, alert_ids: Sequence[str], advance: Callable[[int], None] | None = None) -> list[CaseFile]:
-        """Open what the quorum opens of these alerts, keep and return their case files in order.
+        """Open what the quorum opens of these alerts; keep and return, in order, the case files of those that hold.
 
-        Evidence of many alerts shares requests. Raises UserError where documents, keys or the broker fail; a key
-        holder's failure stands in the case files.
+        What is open already is not asked for again. Evidence of many alerts shares requests. Raises UserError where
+        documents, keys or the broker fail; a key holder's failure stands in the case files.
         """
         cases: list[CaseFile] = []
         with self._linked() as (trust, links):
             keys = self._recipient_keys(trust)
             quorum = Quorum(links.holders, trust)
             for start in range(0, len(alert_ids), BATCH):
-                alerts = list(_fetch(links.broker, alert_ids[start : start + BATCH]))
+                asked = alert_ids[start : start + BATCH]
+                alerts = [alert for alert in _fetch(links.broker, asked, trust) if alert.records or alert.troubles]
                 made = self._open_together(alerts, trust, quorum, keys)
                 self.store.save_cases(made)
                 cases += made
                 if advance is not None:
-                    advance(len(made))
+                    advance(len(asked))
         return cases
 
     def review(self, alert_id: str, verdict: str, note: str) -> Review:
@@ -145,22 +151,32 @@ class Office:
     def _open_together(
         self, alerts: Sequence[Alert], trust: Trust, quorum: Quorum, keys: RecipientKeys
     ) -> list[CaseFile]:
-        pool: dict[RecordKey, HeldRecord] = {}
-        for alert in alerts:
-            _check_epoch(alert, trust)
-            pool.update(alert.records)
-        opened = open_plans(plan_requests(pool, list(pool), trust, self.now), quorum, keys)
-        disagreements = find_disagreements(pool, opened.payloads, trust.enrolment.terms.fields)
-        return [self._case(alert, trust, opened, disagreements) for alert in alerts]
+        pool, unfit = _pool(alerts, trust)
+        kept = (self.store.case(alert.alert_id) for alert in alerts)
+        known = opened_payloads(filter(None, kept), pool)
+        plans = plan_requests(pool, [key for key in pool if key not in known], trust, self.now)
+        opened = open_plans(plans, quorum, keys)
+        opened.payloads.update(known)
+        unfit += find_disagreements(pool, opened.payloads, trust.enrolment.terms.fields)
+        return [self._case(alert, trust, pool, opened, unfit) for alert in alerts]
 
-    def _case(self, alert: Alert, trust: Trust, opened: Opened, disagreements: Iterable[Trouble]) -> CaseFile:
+    def _case(
+        self,
+        alert: Alert,
+        trust: Trust,
+        pool: Mapping[RecordKey, HeldRecord],
+        opened: Opened,
+        unfit: Iterable[Trouble],
+    ) -> CaseFile:
+        # What another alert showed under the same name is not this alert's record.
+        same = {key for key, record in alert.records.items() if record.checked.leaf == pool[key].checked.leaf}
         return make_case(
             alert,
             trust,
             self.now,
-            payloads=opened.payloads,
+            payloads={key: payload for key, payload in opened.payloads.items() if key in same},
             shut=opened.shut,
-            troubles=[each for each in (*opened.troubles, *disagreements) if each.record in alert.records],
+            troubles=[each for each in (*opened.troubles, *unfit) if each.record in alert.records],
             holder_faults=[fault.sentence for fault in opened.faults],
             opened_at=self.now,
         )
@@ -206,10 +222,23 @@ def open_office(home: Path, passphrase: str) -> Iterator[Office]:
         office.close()
 
 
-def _fetch(broker: BrokerLink, alert_ids: Sequence[str]) -> Iterator[Alert]:
+def _fetch(broker: BrokerLink, alert_ids: Sequence[str], trust: Trust) -> Iterator[Alert]:
     with ThreadPoolExecutor(FETCHERS) as pool:
         for pages in pool.map(broker.alert, alert_ids):
-            yield receive_alert(pages)
+            yield receive_alert(pages, trust)
+
+
+def _pool(alerts: Iterable[Alert], trust: Trust) -> tuple[dict[RecordKey, HeldRecord], list[Trouble]]:
+    """All records of the alerts by name, and who answers for names under which two alerts show different ones."""
+    pool: dict[RecordKey, HeldRecord] = {}
+    unfit: list[Trouble] = []
+    for alert in alerts:
+        _check_epoch(alert, trust)
+        for key, record in alert.records.items():
+            if pool.setdefault(key, record).record != record.record:
+                pool[key], trouble = between_two(pool[key], record)
+                unfit.append(trouble)
+    return pool, unfit
 
 
 def _check_epoch(alert: Alert, trust: Trust) -> None:
