@@ -19,6 +19,8 @@ SAMPLE_LENGTH = 1 << 18
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 100
 _WESTERN = "cp1252"
+_WESTERN_CHARACTERS = frozenset("äöüßÄÖÜéèêëÉÈÊËàâáãåÀÂÁÃÅçÇñÑóòôõøÓÒÔÕØíìîïÍÌÎÏúùûÚÙÛæÆœŒýÿ€§°´–—‘’“”„«»ºª¿¡\u00a0")
+_WESTERN_SHARE = 0.97
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -81,11 +83,21 @@ def _find_encoding(sample: bytes, name: str) -> str:
         pass
     else:
         return "utf-8"
+    if _looks_western(sample):
+        return _WESTERN
     best = from_bytes(sample).best()
     if best is None:
         raise UserError(f"The encoding of {name} cannot be found: set encoding in the mapping's [source].")
-    # Where the Western and another code page read the sample alike, the Western is by far the more frequent.
-    return _WESTERN if _WESTERN in best.could_be_from_charset else best.encoding
+    return best.encoding
+
+
+def _looks_western(sample: bytes) -> bool:
+    """Whether nearly all bytes above ASCII are letters and marks of Western languages in Windows' code page 1252.
+
+    Statistics over names and addresses take it for its Central European sister, which has other accents there.
+    """
+    high = sample.translate(None, bytes(range(128))).decode(_WESTERN, "replace")
+    return sum(character in _WESTERN_CHARACTERS for character in high) >= _WESTERN_SHARE * len(high)
 
 
 def _find_delimiter(text: str) -> str:

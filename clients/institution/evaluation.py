@@ -93,7 +93,9 @@ class Quorum:
         commitments: Mapping[str, tuple[bytes, ...]],
         share_version: int,
         threshold: int,
+        in_flight: int = IN_FLIGHT,
     ) -> None:
+        self.in_flight = in_flight
         self._links = dict(links)
         self._epoch_id = epoch_id
         self._commitments = commitments
@@ -209,7 +211,7 @@ def evaluate_chunks(quorum: Quorum, chunks: Sequence[tuple[str, bytes]]) -> Iter
         except BudgetSpent:
             return None
 
-    yield from _in_flight(evaluate, chunks)
+    yield from _in_flight(evaluate, chunks, quorum.in_flight)
 
 
 def evaluate_record_names(quorum: Quorum, names: Sequence[RecordName], elements: bytes) -> bytes:
@@ -221,14 +223,14 @@ def evaluate_record_names(quorum: Quorum, names: Sequence[RecordName], elements:
         (names[start : start + CHUNK_LIMIT], elements[32 * start : 32 * (start + CHUNK_LIMIT)])
         for start in range(0, len(names), CHUNK_LIMIT)
     ]
-    return b"".join(_in_flight(lambda piece: quorum.evaluate_records(*piece), pieces))
+    return b"".join(_in_flight(lambda piece: quorum.evaluate_records(*piece), pieces, quorum.in_flight))
 
 
-def _in_flight(ask: Callable[[Asked], Answer], pieces: Sequence[Asked]) -> Iterator[Answer]:
-    if len(pieces) < 2:
+def _in_flight(ask: Callable[[Asked], Answer], pieces: Sequence[Asked], most: int) -> Iterator[Answer]:
+    if len(pieces) < 2 or most < 2:
         yield from map(ask, pieces)
         return
-    pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="evaluation")
+    pool = ThreadPoolExecutor(most, thread_name_prefix="evaluation")
     try:
         yield from pool.map(ask, pieces)
     finally:

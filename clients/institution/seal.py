@@ -63,6 +63,11 @@ class Content:
     rest: bytes = field(repr=False)
 
     @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of the identifiers."""
+        return frozenset(kind for kind, _ in self.identifiers)
+
+    @property
     def payload_length(self) -> int:
         """Bytes of the payload, whatever the order of the entries will be."""
         return len(_payload(self.identifiers, self.rest))

@@ -76,8 +76,7 @@ class Maker:
         idempotency_key = secrets.token_bytes(IDEMPOTENCY_KEY_LENGTH)
         batch_secret = generate_batch_secret()
         contexts = [draw_context(self.membership, issued_at) for _ in contents]
-        affordable = [each for each in contents if self._is_affordable(each)]
-        outputs = self.blinder.outputs(_identifiers(affordable))
+        outputs = self.blinder.outputs(_identifiers(self._affordable(contents)))
         ready = [place for place, each in enumerate(contents) if _complete(each, outputs.by_identifier)]
         if not ready:
             return None
@@ -114,9 +113,11 @@ class Maker:
             waiting=tuple(waiting),
         )
 
-    def _is_affordable(self, given: Content) -> bool:
-        """Whether every key family that the content needs has budget left, as far as the holders have said."""
-        return all(self.quorum.has_budget(family_of(kind)) for kind, _ in given.identifiers)
+    def _affordable(self, contents: Sequence[Content]) -> Sequence[Content]:
+        """Those of which every key family has budget left, as far as the holders have said: no other is asked for."""
+        kinds = {kind for each in contents for kind, _ in each.identifiers}
+        spent = {kind for kind in kinds if not self.quorum.has_budget(family_of(kind))}
+        return contents if not spent else [each for each in contents if spent.isdisjoint(each.kinds)]
 
     def _seal(self, batch_secret: bytes, idempotency_key: bytes) -> tuple[SealedSecret, ...]:
         return tuple(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from clients.institution.contact import Contact
 from clients.institution.delivery import Delivery
-from clients.institution.evaluation import Quorum
+from clients.institution.evaluation import IN_FLIGHT, Quorum
 from clients.institution.journal import Journal
 from clients.institution.outbox import Author
 from clients.institution.row_digests import RowDigests
@@ -21,8 +21,8 @@ def delivery(contact: Contact, state: State, clock: Clock) -> Delivery:
     return Delivery(state, contact.links.broker, contact.trust.broker_key, contact.membership, clock)
 
 
-def parts(contact: Contact, state: State, fingerprint: bytes, clock: Clock) -> Parts:
-    """The tools of one sync; `fingerprint` stands for the mapping."""
+def parts(contact: Contact, state: State, fingerprint: bytes, clock: Clock, *, in_flight: int = IN_FLIGHT) -> Parts:
+    """The tools of one sync; `fingerprint` stands for the mapping, `in_flight` chunks are under way at once."""
     place = contact.membership
     quorum = Quorum(
         contact.links.holders,
@@ -30,6 +30,7 @@ def parts(contact: Contact, state: State, fingerprint: bytes, clock: Clock) -> P
         commitments=place.commitments,
         share_version=place.share_version,
         threshold=place.threshold,
+        in_flight=in_flight,
     )
     return Parts(
         state=state,
