@@ -10,6 +10,7 @@ import os
 from flask import Flask
 
 from crypto.keyfiles import KeyRing, read_key_file
+from keyholder.accepted import AcceptedDocuments
 from keyholder.api.counts import counts_resource
 from keyholder.api.documents import documents_resource
 from keyholder.api.evaluation import evaluation_resource
@@ -19,9 +20,10 @@ from keyholder.api.withdrawals import withdrawals_resource
 from keyholder.holder import Holder
 from keyholder.settings import HolderSettings
 from keyholder.store.schema import request_nonce
+from policies.errors import DocumentRefused
 from policies.library import FOLDER, DocumentLibrary
 from policies.trust import Trust
-from runtime.clock import Clock, SystemClock
+from runtime.clock import Clock, SystemClock, unix
 from runtime.console import PASSPHRASE_VARIABLE
 from runtime.database import open_engine
 from runtime.exits import ExitCode, UserError
@@ -39,8 +41,8 @@ def create_app(settings: HolderSettings, *, clock: Clock | None = None, key_ring
     """
     if key_ring is None:
         key_ring = read_key_file(settings.key_file, _passphrase())
-    holder = open_holder(settings, key_ring, clock or SystemClock())
-    take_in_documents(holder, settings)
+    clock = clock or SystemClock()
+    holder = Holder(settings.index, key_ring, open_documents(settings, clock), clock)
     enrolled = holder.state().standing.enrolment.holders[settings.index - 1]
     app = create_service(
         "holder",
@@ -69,32 +71,27 @@ def create_app(settings: HolderSettings, *, clock: Clock | None = None, key_ring
     return app
 
 
-def open_holder(settings: HolderSettings, key_ring: KeyRing, clock: Clock) -> Holder:
-    """The holder of these settings, its database brought to the newest schema."""
-    pinned = pinned_enrolment(settings)
+def open_documents(settings: HolderSettings, clock: Clock) -> AcceptedDocuments:
+    """The holder's database, brought to the newest schema, with the documents of its home folder taken in.
+
+    Raises UserError for a database that cannot be opened and documents that do not hold.
+    """
+    library = DocumentLibrary(settings.home / FOLDER, settings.expected_hash)
     engine = open_engine(settings.database, pool_size=settings.threads + 2)
     migrate(engine, STORE)
-    return Holder(settings.index, key_ring, pinned, engine, clock)
+    accepted = AcceptedDocuments(engine, pinned_enrolment(library))
+    for signed in accepted.standing().what_follows(library.documents()):
+        accepted.accept(signed, unix(clock))
+    return accepted
 
 
-def pinned_enrolment(settings: HolderSettings) -> Trust:
-    """The enrolment that is pinned in the home folder; raises DocumentRefused."""
-    library = DocumentLibrary(settings.home / FOLDER, settings.expected_hash)
+def pinned_enrolment(library: DocumentLibrary) -> Trust:
+    """The enrolment that is pinned in a home folder, verified; raises DocumentRefused."""
     pinned_hash = library.pinned_hash
-    enrolment = next((signed for signed in library.documents() if signed.hash == pinned_hash), None)
-    if enrolment is None:
-        raise UserError(
-            f"The pinned enrolment is not in {settings.home / FOLDER}: run `crosslight enrolment pin` again.",
-            ExitCode.DOCUMENTS_REFUSED,
-        )
-    return Trust.pin(enrolment, pinned_hash)
-
-
-def take_in_documents(holder: Holder, settings: HolderSettings) -> None:
-    """Accept what lies in the home folder's documents/ and is not in the database yet. Raises DocumentRefused."""
-    library = DocumentLibrary(settings.home / FOLDER, settings.expected_hash)
-    for signed in holder.state().standing.what_follows(library.documents()):
-        holder.accept(signed)
+    pinned = next((signed for signed in library.documents() if signed.hash == pinned_hash), None)
+    if pinned is None:
+        raise DocumentRefused(f"The enrolment {pinned_hash.hex()} is pinned, but not there: pin it again.")
+    return Trust.pin(pinned, pinned_hash)
 
 
 def why_not_ready(holder: Holder) -> str | None:

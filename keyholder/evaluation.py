@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from crypto.oprf import hash_inputs
 from crypto.records import Context
 from crypto.shares import Evaluation, chunk_digest
+from keyholder.accepted import SpendNonce
 from keyholder.admission import Admission, refuse_record_family, refuse_suspended, running_epoch
-from keyholder.holder import Holder, SpendNonce
+from keyholder.holder import Holder
 from keyholder.shares import FamilyShare
 from keyholder.store import evaluations, withdrawals
 from keyholder.store.evaluations import Account, Charge

@@ -86,7 +86,7 @@ class _Files:
         self.run = run
         self._exchange = exchange
         self._own = home / PROGRESS_FOLDER
-        self._name = f"{participant.agreement_id}_{run.number}_{run.family}_{run.attempt}"  # no id holds "_"
+        self._name = _run_name(participant.agreement_id, run.number, run.family, run.attempt)
 
     def is_finished(self) -> bool:
         """Whether the result has been written at home; then the exchange folder gets it too, if it lost it."""
@@ -117,7 +117,7 @@ class _Files:
             for sender in range(1, self.run.session.participants + 1):
                 path = self._exchange / self._message_name(round_number, sender)
                 if path.exists():
-                    messages.append(_read(path, round_number, sender))
+                    messages.append(read_message(path))
         return messages
 
     def write_messages(self, messages: Iterable[KeygenMessage]) -> None:
@@ -142,16 +142,31 @@ class _Files:
             raise InvalidKeygenSession(f"{path} is there already and holds something else; start another attempt")
 
     def _message_name(self, round_number: int, sender: int) -> str:
-        return f"{self._name}_round{round_number}_holder{sender}.json"
+        return _message_name(self._name, round_number, sender)
 
 
-def _read(path: Path, round_number: int, sender: int) -> KeygenMessage:
+def message_file_name(message: KeygenMessage) -> str:
+    """The name of the file in the exchange folder that holds `message`."""
+    name = _run_name(message.agreement_id, message.number, message.family, message.attempt)
+    return _message_name(name, message.round, message.sender)
+
+
+def _run_name(agreement_id: str, number: int, family: str, attempt: int) -> str:
+    return f"{agreement_id}_{number}_{family}_{attempt}"  # no id holds "_"
+
+
+def _message_name(run_name: str, round_number: int, sender: int) -> str:
+    return f"{run_name}_round{round_number}_holder{sender}.json"
+
+
+def read_message(path: Path) -> KeygenMessage:
+    """The message in a file; InvalidKeygenSession where it is none, or one that belongs under another name."""
     try:
         message = decode_message(KeygenMessage, _content(path))
     except InvalidMessage as error:
         raise InvalidKeygenSession(f"{path}: {error}") from None
-    if (message.round, message.sender) != (round_number, sender):
-        raise InvalidKeygenSession(f"{path} holds the message of another round or holder")
+    if message_file_name(message) != path.name:
+        raise InvalidKeygenSession(f"{path} holds a message that belongs under another name")
     return message
 
 

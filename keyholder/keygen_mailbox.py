@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from crypto import keygen
 from crypto.errors import InvalidKeygenSession, KeygenFault
-from keyholder.holder import Holder, SpendNonce
+from keyholder.accepted import SpendNonce
+from keyholder.holder import Holder
 from keyholder.keygen_run import KeygenRun, families_of
 from keyholder.store import keygen as store
 from keyholder.store.keygen import KeptMessage

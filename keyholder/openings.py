@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from crypto.signatures import SigningKey
+from keyholder.accepted import SpendNonce
 from keyholder.admission import Admission, known_epoch, refuse_suspended, require_running
 from keyholder.evaluation import evaluate_contexts
-from keyholder.holder import Holder, SpendNonce
+from keyholder.holder import Holder
 from keyholder.opening_record import Circumstance, decided_records, make_link
 from keyholder.store import documents, openings, withdrawals
 from policies.errors import EvidenceRefused

@@ -12,8 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from crypto.signatures import is_valid
 from crypto.statements import WithdrawalStatement
+from keyholder.accepted import SpendNonce
 from keyholder.admission import known_epoch
-from keyholder.holder import Holder, SpendNonce
+from keyholder.holder import Holder
 from keyholder.store import withdrawals
 from keyholder.store.withdrawals import Withdrawal
 from runtime.database import run_in_transaction

@@ -24,7 +24,7 @@ def documents_resource(holder: Holder) -> Resource:
         """Accept an epoch document or a roster that follows what is held and bears the signatures that it needs."""
         try:
             given = PolicyDocument(dict(message.document), message.signatures)
-            holder.accept(given, spend_request_nonce)
+            holder.documents.accept(given, holder.now, spend_request_nonce)
         except DocumentRefused as refused:
             raise Problem(422, "document-refused", "document refused", refused.reason) from None
 

@@ -68,3 +68,14 @@ def add_document(connection: Connection, epoch_id: bytes, row: CountsRow) -> Non
 
 def _documents() -> Select[tuple[str, bytes, str, bytes]]:
     return select(counts_document.c.day, counts_document.c.hash, counts_document.c.body, counts_document.c.signature)
+
+
+def all_counts(connection: Connection, epoch_id: bytes, first_day: str) -> list[tuple[str, str, str, int]]:
+    """Day, institution, family and elements of everything counted from a day on."""
+    columns = (daily_count.c.day, daily_count.c.institution_id, daily_count.c.family, daily_count.c.elements)
+    rows = connection.execute(
+        select(*columns)
+        .where(daily_count.c.epoch_id == epoch_id, daily_count.c.day >= first_day)
+        .order_by(*columns[:3])
+    )
+    return [(day, institution, family, elements) for day, institution, family, elements in rows]

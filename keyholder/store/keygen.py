@@ -1,4 +1,4 @@
-"""Statements over messages of key generation that came in by requests, and this holder's own progress.
+"""Statements over messages of key generation that other holders brought by requests.
 
 Knows bytes by session, round and sender; what they mean is keygen_run's.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from keyholder.store.inserting import insert_into
-from keyholder.store.schema import keygen_message, keygen_progress
+from keyholder.store.schema import keygen_message
 
 
 class KeptMessage(NamedTuple):
@@ -42,29 +42,3 @@ def messages_of(connection: Connection, session: bytes) -> list[KeptMessage]:
     """Every message of a session that has come in."""
     rows = connection.execute(select(keygen_message).where(keygen_message.c.session == session))
     return [KeptMessage(bytes(r.session), r.round, r.sender, bytes(r.body), bytes(r.signature)) for r in rows]
-
-
-def sessions_of(connection: Connection, sender: int) -> int:
-    """For how many sessions a holder has sent messages."""
-    found: int = connection.execute(
-        select(func.count(keygen_message.c.session.distinct())).where(keygen_message.c.sender == sender)
-    ).scalar_one()
-    return found
-
-
-def progress_of(connection: Connection, session: bytes) -> bytes | None:
-    """This holder's stored progress in a session."""
-    found = connection.execute(
-        select(keygen_progress.c.progress).where(keygen_progress.c.session == session)
-    ).scalar_one_or_none()
-    return None if found is None else bytes(found)
-
-
-def keep_progress(connection: Connection, session: bytes, progress: bytes) -> None:
-    """Store this holder's progress in a session."""
-    statement = insert_into(connection, keygen_progress).values(session=session, progress=progress)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[keygen_progress.c.session], set_={"progress": statement.excluded.progress}
-        )
-    )

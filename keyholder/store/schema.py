@@ -153,10 +153,3 @@ keygen_message: Final = Table(
     Column("received_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("session", "round", "sender"),
 )
-
-keygen_progress: Final = Table(
-    "keygen_progress",
-    metadata,
-    Column("session", LargeBinary(255), primary_key=True),
-    Column("progress", LargeBinary, nullable=False),  # what must survive a crash between rounds; nothing secret
-)

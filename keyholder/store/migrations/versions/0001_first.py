@@ -138,9 +138,3 @@ def _create_key_generation() -> None:
         sa.Column("received_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("session", "round", "sender", name="pk_keygen_message"),
     )
-    op.create_table(
-        "keygen_progress",
-        sa.Column("session", sa.LargeBinary(255), nullable=False),
-        sa.Column("progress", sa.LargeBinary, nullable=False),
-        sa.PrimaryKeyConstraint("session", name="pk_keygen_progress"),
-    )
