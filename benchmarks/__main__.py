@@ -1,6 +1,6 @@
 """`make bench`: run every benchmark as a program of its own and write its table into docs/benchmarks.md.
 
-Each benchmark prints one JSON object as its last line: {"columns": [...], "rows": [[...], ...], ...}. The page's prose is
+Each benchmark prints one JSON object as its last line: {"columns": [...], "rows": [[...], ...]}. The page's prose is
 written by hand; only what stands between a benchmark's two markers is replaced. Usage: python -m benchmarks [NAME ...]
 """
 
