@@ -8,25 +8,44 @@ business.
 
 import secrets
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import http_sf
-from http_message_signatures import (
-    HTTPMessageSigner,
-    HTTPMessageVerifier,
-    HTTPSignatureAlgorithm,
-    HTTPSignatureComponentResolver,
-    HTTPSignatureKeyResolver,
-)
+from http_message_signatures import HTTPMessageSigner
 from http_message_signatures.exceptions import HTTPMessageSignaturesException
 
 from crypto.encoding import check_identifier
 from crypto.errors import CryptoError
-from crypto.signatures import SigningKey, key_id, verify
+from crypto.signatures import SigningKey, key_id
 from wire.packed import InvalidPacked, pack, unpack
+from wire.signature_messages import (
+    LONGEST_HEADER,
+    HeaderLines,
+    Headers,
+    OneKey,
+    RequestParts,
+    RequestView,
+    ResponseView,
+    SignatureRefused,
+    StrictEd25519,
+    Verifier,
+    is_target_uri,
+)
+
+__all__ = [
+    "CONTENT_TYPE",
+    "RequestParts",
+    "SignatureParameters",
+    "SignatureRefused",
+    "is_target_uri",
+    "sign_request",
+    "sign_response",
+    "verify_request",
+    "verify_response",
+]
 
 CONTENT_TYPE = "application/json"
 LABEL = "sig1"
@@ -38,28 +57,6 @@ SKEW_SECONDS = 60
 REQUEST_COMPONENTS = ('"@method"', '"@target-uri"', '"content-type"', '"content-digest"')
 RESPONSE_COMPONENTS = ('"@status"', '"content-digest"', '"@method";req', '"@target-uri";req', '"signature";req')
 _PARAMETERS = frozenset({"created", "nonce", "keyid", "tag"})
-# Headers of the profile are about 300 characters; this bounds the parser's work.
-_LONGEST_HEADER = 1024
-
-Headers = Iterable[tuple[str, str]]
-
-
-class SignatureRefused(Exception):
-    """A request's or response's signature is not to be trusted; `code` names the rule that it breaks."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-
-
-@dataclass(frozen=True)
-class RequestParts:
-    """What of a request is signed: its method, its full target URI as the server's settings spell it, its headers."""
-
-    method: str
-    target_uri: str
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -72,107 +69,6 @@ class SignatureParameters:
     nonce: bytes
 
 
-class _StrictEd25519(HTTPSignatureAlgorithm):
-    """crypto.signatures as the library wants it: the verification key is the 32 bytes themselves."""
-
-    algorithm_id = "ed25519"
-
-    def __init__(self, public_key: bytes | None = None, private_key: SigningKey | None = None) -> None:
-        self._public_key = public_key
-        self._private_key = private_key
-
-    def sign(self, message: bytes) -> bytes:
-        """Return the 64-byte signature."""
-        if self._private_key is None:
-            raise HTTPMessageSignaturesException("no signing key")
-        return self._private_key.sign(message)
-
-    def verify(self, signature: bytes, message: bytes) -> None:
-        """Raise InvalidSignature unless the strict rules accept."""
-        if self._public_key is None:
-            raise HTTPMessageSignaturesException("no public key")
-        verify(self._public_key, message, signature)
-
-
-class _OneKey(HTTPSignatureKeyResolver):
-    def __init__(self, public_key: bytes | None = None, private_key: SigningKey | None = None) -> None:
-        self._public_key = public_key
-        self._private_key = private_key
-
-    def resolve_public_key(self, key_id: str) -> bytes | None:
-        """Return the key that the caller of the library has already found for the key id."""
-        return self._public_key
-
-    def resolve_private_key(self, key_id: str) -> SigningKey | None:
-        """Return the signing key."""
-        return self._private_key
-
-
-class _Verifier(HTTPMessageVerifier):
-    def validate_created_and_expires(self, sig_input: Any, max_age: Any = None) -> None:
-        """Leave time to `_check_time`, which has the injected clock; the library would take the machine's."""
-
-
-class _HeaderLines:
-    """Header lines as the library reads and writes them."""
-
-    def __init__(self, lines: Headers) -> None:
-        self._lines = list(lines)
-
-    def items(self) -> list[tuple[str, str]]:
-        return self._lines
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([name for name, _ in self._lines])
-
-    def __contains__(self, name: str) -> bool:
-        return any(present.lower() == name.lower() for present, _ in self._lines)
-
-    def __setitem__(self, name: str, value: str) -> None:
-        del self[name]
-        self._lines.append((name, value))
-
-    def __delitem__(self, name: str) -> None:
-        self._lines = [line for line in self._lines if line[0].lower() != name.lower()]
-
-    def has_one(self, name: str) -> bool:
-        """Tell whether there is one line of this name, fit to be covered by a signature."""
-        values = [value for present, value in self._lines if present.lower() == name]
-        return (
-            len(values) == 1 and values[0].isascii() and values[0].isprintable() and len(values[0]) <= _LONGEST_HEADER
-        )
-
-    def only(self, name: str) -> str:
-        """Return the value of the one line of this name. Raises SignatureRefused if there is none or are several."""
-        values = [value for present, value in self._lines if present.lower() == name]
-        if len(values) != 1:
-            raise SignatureRefused("signature-malformed", f"There must be exactly one {name} header.")
-        return values[0]
-
-
-class _RequestView:
-    def __init__(self, request: RequestParts) -> None:
-        self.method = request.method
-        self.url = request.target_uri
-        self.headers = _HeaderLines(request.headers)
-
-
-class _ResponseView:
-    def __init__(self, status: int, headers: Headers, request: RequestParts) -> None:
-        self.status_code = status
-        self.headers = _HeaderLines(headers)
-        self.request = _RequestView(request)
-
-
-def is_target_uri(uri: str) -> bool:
-    """Tell whether the text is an encoded absolute URI that a signature can cover."""
-    try:
-        HTTPSignatureComponentResolver(_RequestView(RequestParts("GET", uri, ())))  # type: ignore[no-untyped-call]
-    except HTTPMessageSignaturesException:
-        return False
-    return True
-
-
 def sign_request(
     signing_key: SigningKey, party_id: str, method: str, target_uri: str, body: bytes, now: datetime
 ) -> list[tuple[str, str]]:
@@ -180,7 +76,7 @@ def sign_request(
 
     Each call draws a fresh nonce. `target_uri` is scheme, host and path with query, exactly as sent.
     """
-    view = _RequestView(RequestParts(method, target_uri, (("Content-Type", CONTENT_TYPE),)))
+    view = RequestView(RequestParts(method, target_uri, (("Content-Type", CONTENT_TYPE),)))
     _sign(view, signing_key, party_id, REQUEST_COMPONENTS, body, now)
     return view.headers.items()
 
@@ -193,21 +89,21 @@ def sign_response(
     Where the request has no signature header to speak of (a public route, or one that is being refused),
     `signature;req` is not covered.
     """
-    view = _ResponseView(status, (), request)
+    view = ResponseView(status, (), request)
     components = RESPONSE_COMPONENTS if view.request.headers.has_one("signature") else RESPONSE_COMPONENTS[:-1]
     _sign(view, signing_key, party_id, components, body, now)
     return view.headers.items()
 
 
 def _sign(
-    view: _RequestView | _ResponseView,
+    view: RequestView | ResponseView,
     signing_key: SigningKey,
     party_id: str,
     components: tuple[str, ...],
     body: bytes,
     now: datetime,
 ) -> None:
-    HTTPMessageSigner(signature_algorithm=_StrictEd25519, key_resolver=_OneKey(private_key=signing_key)).sign(
+    HTTPMessageSigner(signature_algorithm=StrictEd25519, key_resolver=OneKey(private_key=signing_key)).sign(
         view,
         key_id=f"{party_id}/{key_id(signing_key.public_key).hex()}",
         created=now,
@@ -233,7 +129,7 @@ def verify_request(
     `find_key` maps a party id and a key id (hex) to the public key pinned for them, or None. Accepted while
     -60 <= now - created <= 300 seconds. Raises SignatureRefused.
     """
-    view = _RequestView(request)
+    view = RequestView(request)
     if "signature" not in view.headers or "signature-input" not in view.headers:
         raise SignatureRefused("signature-missing", "The request is not signed (RFC 9421).")
     if view.headers.only("content-type") != CONTENT_TYPE:
@@ -254,14 +150,14 @@ def verify_response(
 
     No time is checked: covering the request's signature, whose nonce is fresh, makes the response no older than it.
     """
-    view = _ResponseView(status, headers, request)
+    view = ResponseView(status, headers, request)
     parameters = _read_parameters(view.headers, set(RESPONSE_COMPONENTS))
     if parameters.party_id != party_id:
         raise SignatureRefused("unknown-key", f"The response is signed by another party than {party_id}.")
     _verify(view, parameters, public_key, RESPONSE_COMPONENTS, body)
 
 
-def _read_parameters(headers: _HeaderLines, components: set[str]) -> SignatureParameters:
+def _read_parameters(headers: HeaderLines, components: set[str]) -> SignatureParameters:
     """Check the form of Signature-Input and Signature whole, and return the parameters."""
     covered, parameters = _only_member(headers)
     if len(covered) != len(components) or set(covered) != components:
@@ -281,11 +177,11 @@ def _read_parameters(headers: _HeaderLines, components: set[str]) -> SignaturePa
     return SignatureParameters(party_id, key_id_hex, created, _read_nonce(parameters["nonce"]))
 
 
-def _only_member(headers: _HeaderLines) -> tuple[list[str], dict[str, Any]]:
+def _only_member(headers: HeaderLines) -> tuple[list[str], dict[str, Any]]:
     """Return the covered components, serialized, and the parameters of the one signature, labelled sig1."""
     field_value = headers.only("signature-input")
     signature = headers.only("signature")
-    if len(field_value) > _LONGEST_HEADER or len(signature) > _LONGEST_HEADER:
+    if len(field_value) > LONGEST_HEADER or len(signature) > LONGEST_HEADER:
         raise SignatureRefused("signature-malformed", "A signature header is too long.")
     inputs, signatures = _dictionary(field_value), _dictionary(signature)
     if list(inputs) != [LABEL] or list(signatures) != [LABEL]:
@@ -355,7 +251,7 @@ def _check_time(created: int, now: datetime) -> None:
 
 
 def _verify(
-    view: _RequestView | _ResponseView,
+    view: RequestView | ResponseView,
     parameters: SignatureParameters,
     public_key: bytes,
     components: tuple[str, ...],
@@ -364,7 +260,7 @@ def _verify(
     if key_id(public_key).hex() != parameters.key_id:
         raise SignatureRefused("unknown-key", "The signature's keyid is not that of the key pinned for its party.")
     view.headers.only("content-digest")
-    verifier = _Verifier(signature_algorithm=_StrictEd25519, key_resolver=_OneKey(public_key=public_key))
+    verifier = Verifier(signature_algorithm=StrictEd25519, key_resolver=OneKey(public_key=public_key))
     try:
         results = verifier.verify(view, expect_tag=TAG, expect_label=LABEL, require_components=components, max_age=None)
     except HTTPMessageSignaturesException:
