@@ -160,13 +160,13 @@ def _message_name(run_name: str, round_number: int, sender: int) -> str:
 
 
 def read_message(path: Path) -> KeygenMessage:
-    """The message in a file; InvalidKeygenSession where it is none, or one that belongs under another name."""
+    """The message in a file; InvalidKeygenSession where it is none, or of another round or holder."""
     try:
         message = decode_message(KeygenMessage, _content(path))
     except InvalidMessage as error:
         raise InvalidKeygenSession(f"{path}: {error}") from None
-    if message_file_name(message) != path.name:
-        raise InvalidKeygenSession(f"{path} holds a message that belongs under another name")
+    if not path.name.endswith(_message_name("", message.round, message.sender)):
+        raise InvalidKeygenSession(f"{path} holds the message of another round or holder")
     return message
 
 
