@@ -49,10 +49,8 @@ def list_alerts(connection: Connection, trust: Trust, after: str | None, limit: 
     )
 
 
-def alert_detail(
-    connection: Connection, trust: Trust, recipient_id: str, alert_id: str, offset: int, limit: int, now: int
-) -> AlertDetail:
-    """One alert with a page of its records, as evidence, and the secrets sealed to the recipient who asks.
+def alert_detail(connection: Connection, trust: Trust, alert_id: str, offset: int, limit: int, now: int) -> AlertDetail:
+    """One alert with a page of its records, as evidence, and their submissions' sealed secrets.
 
     An alert that holds no longer has no records. Raises Problem 404 where there is no such alert.
     """
@@ -69,7 +67,7 @@ def alert_detail(
         epoch_id=trust.epoch_id,
         raised_at=row.raised_at or 0,
         changed_at=row.changed_at,
-        statements=tuple(_statement(view, statement, recipient_id) for statement in statements),
+        statements=tuple(_statement(view, statement) for statement in statements),
         records=tuple(_records(connection, view, records, statements, places)),
         total=row.records,
         offset=offset,
@@ -131,10 +129,10 @@ def _summary(row: AlertRow, epoch_id: bytes) -> AlertSummary:
     )
 
 
-def _statement(view: EpochView, row: StatementRow, recipient_id: str) -> AlertStatement:
-    """A statement with the secrets sealed to one recipient: others' are not its business."""
+def _statement(view: EpochView, row: StatementRow) -> AlertStatement:
+    """A statement with all of its sealed secrets: only over all of them does a record's sealed_ref hold."""
     schema = schema_of(SealedSecretMessage)
-    sealed = [schema.load(each) for each in json.loads(row.sealed) if each["recipient_id"] == recipient_id]
+    sealed = [schema.load(each) for each in json.loads(row.sealed)]
     return AlertStatement(row.statement, row.signature, view.institutions[row.institution], tuple(sealed))
 
 

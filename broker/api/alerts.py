@@ -8,7 +8,6 @@ from runtime.database import read_transaction
 from wire.access import signed
 from wire.messages.alerts import AlertDetail, AlertList, AlertPageQuery, AlertQuery
 from wire.resources import Resource
-from wire.service import calling_party
 
 resource = Resource("alerts", __name__, url_prefix="/v1/alerts", description="What surfaced")
 
@@ -30,10 +29,8 @@ def list_alerts(query: AlertQuery) -> AlertList:
 @resource.arguments(AlertPageQuery, location="query")
 @resource.response(200, AlertDetail)
 def show_alert(query: AlertPageQuery, alert: bytes) -> AlertDetail:
-    """One alert with a page of its records, still locked, their paths, statements, and the secrets sealed to you."""
-    broker, caller = broker_context(), calling_party()
+    """One alert with a page of its records, still locked, their paths, statements and sealed secrets."""
+    broker = broker_context()
     trust = broker.trust()
     with read_transaction(broker.engine) as connection:
-        return alerts.alert_detail(
-            connection, trust, caller.party_id, alert.hex(), query.offset, query.limit, broker.now
-        )
+        return alerts.alert_detail(connection, trust, alert.hex(), query.offset, query.limit, broker.now)

@@ -55,8 +55,8 @@ def pairs_csv(pairs: Sequence[OpenedPair]) -> str:
     header = ["institution_a", *(f"{name}_a" for name in names), "institution_b", *(f"{name}_b" for name in names)]
     writer.writerow([*header, "kinds"])
     for pair in pairs:
-        left = [pair.institution_a, *(pair.fields_a.get(name, "") for name in names)]
-        right = [pair.institution_b, *(pair.fields_b.get(name, "") for name in names)]
+        left = [pair.institution_a, *(_inert(pair.fields_a.get(name, "")) for name in names)]
+        right = [pair.institution_b, *(_inert(pair.fields_b.get(name, "")) for name in names)]
         writer.writerow([*left, *right, " ".join(pair.kinds)])
     return text.getvalue()
 
@@ -91,5 +91,6 @@ def write_private(path: Path, content: str) -> None:
 
 
 def _inert(value: str) -> str:
-    """The value so that no spreadsheet runs it as a formula; it comes from other parties."""
-    return f"'{value}" if value.startswith(("=", "@", "\t", "\r")) else value
+    """The value so that no spreadsheet runs it as a formula, since others wrote it; a phone number stays as it is."""
+    is_number = value[:1] in ("+", "-") and value[1:].isascii() and value[1:].replace(" ", "").isdigit()
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) and not is_number else value

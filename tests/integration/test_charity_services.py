@@ -1,0 +1,189 @@
+"""The charity against the real broker and key holders, fed by real institutions: from a row to an opened record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from clients.charity.links import BrokerLink, Links, open_links
+from clients.charity.office import Office
+from clients.charity.settings import CharitySettings
+from crypto.keyfiles import KeyRing
+from policies.documents import write_json_file
+from policies.library import DocumentLibrary
+from policies.party_keys import CARD_FILE, epoch_key_name
+from policies.trust import Trust
+from tests.agreement_world import example_terms, make_world
+from tests.institutions import Agreement, Institution
+from tests.sync_parts import people, table
+from wire.messages.alerts import AlertDetail
+
+
+def office_of(agreement: Agreement, recipient_id: str = "charity") -> Office:
+    """The charity's office, which reaches the services as they run in this process."""
+    world = agreement.world
+    home = agreement.folder / recipient_id
+    home.mkdir(exist_ok=True)
+    write_json_file(home / CARD_FILE, world.parties[recipient_id].card.to_document())
+    library = DocumentLibrary.of_home(home)
+    library.pin(world.enrolment, world.enrolment.hash)
+    for signed in (world.epoch, world.roster):
+        library.accept(signed)
+    ring = KeyRing(
+        {
+            **world.parties[recipient_id].secrets,
+            epoch_key_name(world.trust.epoch_id): world.recipient_seeds[recipient_id],
+        }
+    )
+    settings = CharitySettings(store=home / "charity.sqlite3", timeout=30.0)
+    key = world.parties[recipient_id].signing_key
+
+    def linker(trust: Trust) -> AbstractContextManager[Links]:
+        return open_links(
+            trust, recipient_id, key, settings, agreement.broker.clock, transport=agreement.gates.__getitem__
+        )
+
+    return Office(home, ring, settings=settings, clock=agreement.broker.clock, linker=linker)
+
+
+@pytest.fixture
+def agreement(database_url: str, tmp_path: Path) -> Agreement:
+    return Agreement.build(database_url, tmp_path)
+
+
+@pytest.fixture
+def small(sqlite_url: str, tmp_path: Path) -> Agreement:
+    return Agreement.build(sqlite_url, tmp_path)
+
+
+@dataclass
+class Shared:
+    """Two banks that have synced twenty people each, five of them the same."""
+
+    bank_b: Institution
+    rows_a: dict[str, dict[str, str]]
+    rows_b: dict[str, dict[str, str]]
+
+
+def share_five(agreement: Agreement) -> Shared:
+    """Have two banks sync, and the broker match."""
+    bank_a, bank_b = agreement.institution("bank-a"), agreement.institution("bank-b")
+    rows_a, rows_b = people(20), people(20, first=15)
+    bank_a.sync(table(rows_a))
+    bank_b.sync(table(rows_b))
+    agreement.broker.work()
+    return Shared(bank_b, rows_a, rows_b)
+
+
+def test_what_two_institutions_share_opens_and_nothing_else_does(agreement: Agreement) -> None:
+    shared = share_five(agreement)
+    office = office_of(agreement)
+    items = office.refresh_queue()
+    assert len(items) == 5
+    cases = office.open_alerts([item.entry.alert_id for item in items])
+    assert [case.opened for case in cases] == [2] * 5
+    opened = {entry.value for case in cases for record in case.records for entry in record.entries}
+    both = {row["phone"] for row in shared.rows_a.values()} & {row["phone"] for row in shared.rows_b.values()}
+    others = {row["phone"] for rows in (shared.rows_a, shared.rows_b) for row in rows.values()} - both
+    assert len(both) == 5
+    assert both <= opened
+    assert not others & opened
+    assert all(case.troubles == () and case.holder_faults == () for case in cases)
+    office.close()
+
+
+def test_a_silent_holder_is_named_and_the_others_open_all(small: Agreement) -> None:
+    share_five(small)
+    office = office_of(small)
+    alerts = [item.entry.alert_id for item in office.refresh_queue()]
+    small.gates["holder1"].is_closed = True
+    cases = office.open_alerts(alerts)
+    assert [case.opened for case in cases] == [2] * 5
+    assert all("Key holder 1: holder1 at" in case.holder_faults[0] for case in cases)
+    office.close()
+
+
+class HoardingBroker:
+    """The real broker, but that it goes on serving alerts that it had to take back."""
+
+    def __init__(self, broker: BrokerLink, kept: dict[str, list[AlertDetail]]) -> None:
+        self._broker = broker
+        self._kept = kept
+        self.alerts, self.documents = broker.alerts, broker.documents
+
+    def alert(self, alert_id: str) -> list[AlertDetail]:
+        """The alert as it was kept."""
+        return self._kept[alert_id]
+
+
+def test_a_withdrawn_record_is_opened_by_no_quorum_whatever_the_broker_kept(small: Agreement) -> None:
+    """Attack 6: withdrawn evidence that the broker still serves: refused."""
+    shared = share_five(small)
+    office = office_of(small)
+    alerts = [item.entry.alert_id for item in office.refresh_queue()]
+    with office._linker(office.trust()) as links:
+        kept = {alert_id: links.broker.alert(alert_id) for alert_id in alerts}
+    shared.bank_b.sync(table(dict(list(shared.rows_b.items())[5:])))
+    small.broker.work()
+    assert office.refresh_queue() == []
+    honest = office._linker
+
+    @contextmanager
+    def hoarding(trust: Trust) -> Iterator[Links]:
+        with honest(trust) as links:
+            yield Links(HoardingBroker(links.broker, kept), links.holders)
+
+    office._linker = hoarding
+    cases = office.open_alerts(alerts)
+    assert [case.opened for case in cases] == [0] * 5
+    for case in cases:
+        reasons = [reason for record in case.records for reason in record.reasons]
+        assert any("bank-b has withdrawn the record" in reason for reason in reasons)
+    office.close()
+
+
+def test_a_recipient_of_two_opens_what_was_sealed_to_both(sqlite_url: str, tmp_path: Path) -> None:
+    world = make_world(recipients=("charity", "second-charity"))
+    agreement = Agreement.build(sqlite_url, tmp_path, world)
+    share_five(agreement)
+    for recipient_id in ("charity", "second-charity"):
+        office = office_of(agreement, recipient_id)
+        cases = office.open_alerts([item.entry.alert_id for item in office.refresh_queue()])
+        assert [case.opened for case in cases] == [2] * 5
+        office.close()
+
+
+def test_a_spent_day_is_quoted_and_the_next_day_opens_the_rest(sqlite_url: str, tmp_path: Path) -> None:
+    agreement = Agreement.build(sqlite_url, tmp_path, make_world(example_terms(openings_per_day=4)))
+    share_five(agreement)
+    office = office_of(agreement)
+    alerts = [item.entry.alert_id for item in office.refresh_queue()]
+    first = office.open_alerts(alerts)
+    assert sum(case.opened for case in first) == 4
+    reasons = {reason for case in first for record in case.records for reason in record.reasons}
+    assert any("openings of today (4) are spent" in reason for reason in reasons)
+    agreement.broker.clock.advance(days=1)
+    second = office.open_alerts(alerts)
+    assert sum(case.opened for case in second) == 8
+    office.close()
+
+
+def test_an_alert_that_grew_asks_only_for_what_is_new_and_keeps_what_was_open(small: Agreement) -> None:
+    share_five(small)
+    office = office_of(small)
+    items = office.refresh_queue()
+    office.open_alerts([item.entry.alert_id for item in items])
+    small.broker.clock.advance(seconds=3600)
+    small.institution("police-c").sync(table(people(1, first=16)))
+    small.broker.work()
+    grown = [item for item in office.refresh_queue() if item.entry.records == 3]
+    (item,) = grown
+    case = office.examine(item.entry.alert_id)
+    assert (case.opened, len(case.records)) == (2, 3)
+    (case,) = office.open_alerts([item.entry.alert_id])
+    assert case.opened == 3
+    office.close()
