@@ -78,13 +78,14 @@ def demo(
     phone, email, iban, national_id, passport, plate, wallet, handle, note. A column id is needed, all others may lack.
 
     \b
-    JSON: pairs_found, planted, precision, recall, alerts, opened, rejected (values), seconds, cpu_seconds by party.
+    JSON: pairs_found, planted, precision, recall (null without truth.csv), alerts, opened, rejected (values), seconds,
+    cpu_seconds by party.
     """
     with _workplace(keep) as place, temporary_postgres(place / "postgres", database == "postgres") as database_url:
         if folder is None:
             folder, region = place / "people", region or "GB"
             write_people(folder, customers=customers, seed=seed)
-        truth = read_truth(folder / TRUTH_FILE) if (folder / TRUTH_FILE).exists() else frozenset()
+        truth = read_truth(folder / TRUTH_FILE) if (folder / TRUTH_FILE).exists() else None
         scenario = Scenario(
             place,
             read_folder(folder),

@@ -44,6 +44,7 @@ class Outcome:
     """
 
     score: Score
+    truth_is_known: bool
     alerts: int
     opened: int
     rejected: int
@@ -58,8 +59,8 @@ class Outcome:
         return {
             "pairs_found": len(self.score.found),
             "planted": len(self.score.planted),
-            "precision": round(self.score.precision, 6),
-            "recall": round(self.score.recall, 6),
+            "precision": round(self.score.precision, 6) if self.truth_is_known else None,
+            "recall": round(self.score.recall, 6) if self.truth_is_known else None,
             "alerts": self.alerts,
             "opened": self.opened,
             "rejected": self.rejected,
@@ -68,8 +69,8 @@ class Outcome:
         }
 
 
-def run_scenario(scenario: Scenario, truth: frozenset[Pair]) -> Outcome:
-    """Set up, start, sync every institution, match, open, and score."""
+def run_scenario(scenario: Scenario, truth: frozenset[Pair] | None) -> Outcome:
+    """Set up, start, sync every institution, match, open, and score; `truth` None where nobody knows it."""
     started = time.monotonic()
     say("Making keys and signed documents for every party ...")
     scenario.set_up()
@@ -84,11 +85,12 @@ def run_scenario(scenario: Scenario, truth: frozenset[Pair]) -> Outcome:
     say("Opening what the key holders open ...")
     opening = scenario.open_all()
     seconds = time.monotonic() - started
-    score = Score(frozenset(map(_pair, opening["pairs"])), truth)
+    score = Score(frozenset(map(_pair, opening["pairs"])), truth or frozenset())
     values = _values_in_the_clear(scenario)
     alone = frozenset(scenario.terms.opening_rule.alone)
     return Outcome(
         score=score,
+        truth_is_known=truth is not None,
         alerts=opening["alerts"],
         opened=opening["opened"],
         rejected=sum(each["count"] for report in reports for each in report["rejected"]),

@@ -31,9 +31,10 @@ def _pairs(outcome: Outcome) -> Table:
     table.add_column("what")
     table.add_column("pairs", justify="right")
     table.add_column("", overflow="fold")
-    table.add_row("planted", str(len(score.planted)), "known truth" if score.planted else "no truth.csv was given")
+    planted = (str(len(score.planted)), "known truth") if outcome.truth_is_known else ("", "no truth.csv was given")
+    table.add_row("planted", *planted)
     table.add_row("found", str(len(score.found)), f"{outcome.alerts} alerts, {outcome.opened} records opened")
-    if score.planted:
+    if outcome.truth_is_known:
         table.add_row("right", str(len(score.hits)), f"precision {score.precision:.3f}, recall {score.recall:.3f}")
         table.add_row("false", str(len(score.wrong)), "")
         for reason, count in Counter(outcome.missed.values()).most_common():

@@ -76,6 +76,7 @@ class PreparedRow:
     fields: Mapping[str, str] = field(default_factory=dict)
     indicators: Sequence[str] = ()
     skipped: str | None = None
+    placeholders: tuple[object, ...] = ()
     rejected: Sequence[Rejection] = ()
 
 

@@ -66,6 +66,15 @@ class Rejection(Protocol):
         ...
 
 
+class Placeholder(Protocol):
+    """A cell that holds a placeholder in place of an identifier."""
+
+    @property
+    def column(self) -> str:
+        """The column's name."""
+        ...
+
+
 class PreparedRow(Prepared, Protocol):
     """What a mapping makes of a row: a record, or the reason why nothing of it is to be sent."""
 
@@ -77,6 +86,11 @@ class PreparedRow(Prepared, Protocol):
     @property
     def rejected(self) -> Sequence[Rejection]:
         """The values that could not be normalised."""
+        ...
+
+    @property
+    def placeholders(self) -> Sequence[Placeholder]:
+        """What was kept out as a placeholder."""
         ...
 
 
@@ -113,6 +127,7 @@ class Report:
     signed_again: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    placeholders: Counter[str] = field(default_factory=Counter)
     budget: str | None = None
     faults: tuple[Fault, ...] = ()
     silent_holders: Mapping[int, str] = field(default_factory=dict)
@@ -259,6 +274,7 @@ class Sync:
         parts = self._parts
         prepared = self._source.prepare(row)
         self.report.rejected.update((each.column, each.reason) for each in prepared.rejected)
+        self.report.placeholders.update(each.column for each in prepared.placeholders)
         made = self._content(prepared)
         digest = None if made is None else parts.digests.content(made.encode())
         found = parts.state.connection.execute("SELECT handle FROM source_rows WHERE row_key = ?", (key,)).fetchone()

@@ -34,6 +34,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
             {"column": column, "reason": reason, "count": count}
             for (column, reason), count in sorted(report.rejected.items())
         ],
+        "placeholders": [{"column": column, "count": count} for column, count in sorted(report.placeholders.items())],
         "budget": report.budget,
         "holders": holder_faults(report),
         "withdrawals": None if report.finality is None else finality_to_json(report.finality),
@@ -81,6 +82,9 @@ def render_report(report: Report) -> str:
     lines += [
         f"{count} values rejected in column {column}: {reason}."
         for (column, reason), count in sorted(report.rejected.items())
+    ]
+    lines += [
+        f"{count} placeholders kept out in column {column}." for column, count in sorted(report.placeholders.items())
     ]
     if report.signed_again:
         lines.append(f"Signed {report.signed_again} earlier submissions again with the rotated key.")
