@@ -155,6 +155,7 @@ def export_cases(
 @click.option("--port", type=click.IntRange(0, 65535), help="Port on this machine; 0 takes a free one.")
 @home_option
 @passphrase_option
+@json_option
 def serve_desk(port: int | None, home: Path, passphrase_file: Path | None) -> None:
     """Serve the desk, a page for this machine's browser alone, until interrupted.
 

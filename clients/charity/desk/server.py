@@ -9,7 +9,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from clients.charity.desk.access import Access
 from clients.charity.desk.app import create_app
 from clients.charity.office import Office
-from runtime.console import emit
+from runtime.console import emit, say
 from runtime.exits import ExitCode, UserError
 
 LOOPBACK = "127.0.0.1"
@@ -35,5 +35,7 @@ def run_desk(office: Office, port: int) -> None:
         emit({"address": address}, f"The desk is open at {address}\nInterrupt (Ctrl-C) to close it.")
         try:
             server.serve_forever()
+        except KeyboardInterrupt:
+            say("The desk is closed.")
         finally:
             server.server_close()
