@@ -56,7 +56,8 @@ class Setting:
 
     def parts(self, state: State, broker: InProcessBroker, fingerprint: bytes = b"benchmark") -> Parts:
         """The tools of a sync; the broker's part is that of the tests' stand-in, whose work is not measured here."""
-        tools = parts(self.contact, state, fingerprint, self.clock)
+        # One chunk at a time: client and holder share an interpreter here, which two parties do not.
+        tools = parts(self.contact, state, fingerprint, self.clock, in_flight=1)
         delivery = Delivery(state, broker, self.world.trust.broker_key, tools.membership, self.clock)
         return Parts(**{**vars(tools), "delivery": delivery})
 

@@ -7,7 +7,7 @@ Protocol sections 3 and 4. Parses and checks bytes only; it opens nothing and kn
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 
@@ -95,11 +95,7 @@ class Head:
 
     def encode(self) -> bytes:
         """`head`; raises InvalidRecord where a field has no encoding."""
-        if not self.entry_hashes:
-            raise InvalidRecord("a record needs at least one entry")
-        hashes = [check_length(each, HASH_LENGTH, "an entry's hash", InvalidRecord) for each in self.entry_hashes]
-        sealed_ref = check_length(self.sealed_ref, HASH_LENGTH, "sealed_ref", InvalidRecord)
-        return _HEAD_VERSION + self.context.encode() + sealed_ref + u16(len(hashes)) + b"".join(hashes)
+        return encode_head(self.context.encode(), self.sealed_ref, self.entry_hashes)
 
     @classmethod
     def decode(cls, data: bytes) -> Head:
@@ -145,6 +141,17 @@ class CheckedRecord:
     entries: tuple[Entry, ...]
     envelope_hash: bytes
     leaf: bytes
+
+
+def encode_head(ctx: bytes, sealed_ref: bytes, entry_hashes: Sequence[bytes]) -> bytes:
+    """`head` of the record whose encoded context is `ctx`; raises InvalidRecord where a part has another length."""
+    if not entry_hashes:
+        raise InvalidRecord("a record needs at least one entry")
+    packed = b"".join(entry_hashes)
+    if set(map(len, entry_hashes)) != {HASH_LENGTH}:
+        raise InvalidRecord(f"an entry's hash must be {HASH_LENGTH} bytes long")
+    check_length(sealed_ref, HASH_LENGTH, "sealed_ref", InvalidRecord)
+    return _HEAD_VERSION + ctx + sealed_ref + u16(len(entry_hashes)) + packed
 
 
 def entry_hash(salt: bytes, entry: bytes) -> bytes:

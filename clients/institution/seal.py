@@ -18,7 +18,7 @@ from clients.institution.blinding import NamedIdentifier
 from clients.institution.membership import Membership
 from crypto.encoding import HANDLE_LENGTH
 from crypto.envelopes import LENGTH_BYTES, overlap_secret, recipient_secret, seal_envelope
-from crypto.records import SALT_LENGTH, Context, Head, Record, entry_hash
+from crypto.records import SALT_LENGTH, Context, Record, encode_head, entry_hash
 from crypto.tags import Entry, possession_entry, report_desk_entry, support_entry
 
 
@@ -121,12 +121,12 @@ def commit_record(
 ) -> CommittedRecord:
     """Entries with possession for this one context, their salts, and the head that commits to them."""
     ctx = context.encode()
-    named = [(_entry(kind, outputs[kind, value], ctx, membership), (kind, value)) for kind, value in given.identifiers]
-    named.sort(key=lambda pair: (pair[0].kind, pair[0].tag))
-    entries = tuple(entry.encode() for entry, _ in named)
+    named = [(_entry(name[0], outputs[name], ctx, membership), name) for name in given.identifiers]
+    named.sort(key=_order)
+    entries = tuple([entry.encode() for entry, _ in named])
     drawn = secrets.token_bytes(SALT_LENGTH * len(entries))
     salts = tuple(drawn[start : start + SALT_LENGTH] for start in range(0, len(drawn), SALT_LENGTH))
-    head = Head(context, sealed_ref, tuple(map(entry_hash, salts, entries))).encode()
+    head = encode_head(ctx, sealed_ref, [*map(entry_hash, salts, entries)])
     return CommittedRecord(context, ctx, head, salts, entries, _payload([name for _, name in named], given.rest))
 
 
@@ -149,6 +149,10 @@ def _entry(kind: str, y: bytes, ctx: bytes, membership: Membership) -> Entry:
     if kind in membership.possession_kinds:
         return report_desk_entry(kind, y)
     return support_entry(kind, y)
+
+
+def _order(named: tuple[Entry, NamedIdentifier]) -> tuple[str, bytes]:
+    return named[0].kind, named[0].tag
 
 
 def _payload(identifiers: Sequence[NamedIdentifier], rest: bytes) -> bytes:
