@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from crypto.signatures import SigningKey
 from keyholder.accepted import SpendNonce
 from keyholder.admission import Admission, known_epoch, refuse_suspended, require_running
 from keyholder.evaluation import evaluate_contexts
@@ -22,6 +21,7 @@ from policies.errors import EvidenceRefused
 from policies.evidence import Decision, Evidence, RefusedRecord, check_evidence, decide
 from policies.opening_rule import Circumstances
 from policies.terms import RECORD_FAMILY
+from policies.trust import Trust
 from runtime.database import run_in_transaction
 from runtime.metrics import counter
 from wire.access import Caller
@@ -35,9 +35,9 @@ _NOT_RECORDED = frozenset({"replay", "not-ready", "documents-changed"})
 
 @dataclass(frozen=True)
 class _Asked:
-    """One recipient's request with all that its decision depends on."""
+    """One recipient's request, as it came to this holder."""
 
-    admission: Admission
+    holder: Holder
     recipient_id: str
     request: OpeningRequest
     request_hash: bytes
@@ -59,14 +59,14 @@ def answer_opening(
 
     A request that is refused whole is recorded too, with the code of the problem.
     """
-    admission = known_epoch(holder, request.epoch_id)
-    recipient = admission.recipient(caller)
-    asked = _Asked(admission, recipient.recipient_id, request, request_hash, spend_nonce)
+    asked = _Asked(holder, caller.party_id, request, request_hash, spend_nonce)
     try:
+        admission = known_epoch(holder, request.epoch_id)
+        admission.recipient(caller)
         require_running(admission)
         share = admission.share(RECORD_FAMILY, request.share_version, request.holder_set)
-        evidence = _check(asked)
-        outcome = run_in_transaction(holder.engine, lambda connection: _decide(connection, asked, evidence))
+        evidence = _check(asked, admission)
+        outcome = run_in_transaction(holder.engine, lambda connection: _decide(connection, asked, admission, evidence))
     except Problem as problem:
         if problem.type_suffix not in _NOT_RECORDED:
             _record_refusal(asked, problem.type_suffix)
@@ -81,29 +81,29 @@ def answer_opening(
     return OpeningResponse(accepted, evaluation.elements, evaluation.proof, refusals)
 
 
-def _check(asked: _Asked) -> Evidence:
+def _check(asked: _Asked, admission: Admission) -> Evidence:
     try:
-        return check_evidence(asked.request, asked.admission.trust, asked.admission.now)
+        return check_evidence(asked.request, admission.trust, admission.now)
     except EvidenceRefused as refused:
         raise Problem(409, str(refused.code), "evidence refused", refused.detail) from None
 
 
-def _decide(connection: Connection, asked: _Asked, evidence: Evidence) -> _Outcome:
+def _decide(connection: Connection, asked: _Asked, admission: Admission, evidence: Evidence) -> _Outcome:
     """Decide by what holds at this moment, and record it. Decisions come one after the other."""
     asked.spend_nonce(connection)
     head = openings.lock_openings(connection)
     refuse_suspended(connection, asked.recipient_id)
-    admission = asked.admission
     if documents.revision(connection) != admission.state.revision:
         raise Problem(503, "documents-changed", "documents changed", "A document was just accepted: ask again.")
     decision = decide(evidence, asked.request.open, _circumstances(connection, admission, evidence))
-    outcome = _within_budget(connection, asked, evidence, decision)
+    outcome = _within_budget(connection, asked.recipient_id, admission, evidence, decision)
     described = decided_records(evidence, outcome.decision)
     over_budget = frozenset(outcome.over_budget)
     for record in described:
         if record["position"] in over_budget:
             record |= {"decision": "shut", "reason": BUDGET_SPENT}
-    openings.add_opening(connection, make_link(head, _circumstance(asked), described, "", _signing_key(asked)))
+    circumstance = _circumstance(asked, admission.trust, admission.now)
+    openings.add_opening(connection, make_link(head, circumstance, described, "", asked.holder.signing_key))
     return outcome
 
 
@@ -120,10 +120,11 @@ def _circumstances(connection: Connection, admission: Admission, evidence: Evide
     )
 
 
-def _within_budget(connection: Connection, asked: _Asked, evidence: Evidence, decision: Decision) -> _Outcome:
+def _within_budget(
+    connection: Connection, recipient_id: str, admission: Admission, evidence: Evidence, decision: Decision
+) -> _Outcome:
     """Count what is opened for the first time today; what exceeds the recipient's day stays shut."""
-    admission = asked.admission
-    day = (admission.trust.epoch_id, asked.recipient_id, admission.day)
+    day = (admission.trust.epoch_id, recipient_id, admission.day)
     names = {
         position: (evidence.verified[position].context.institution_id, evidence.verified[position].context.handle)
         for position in decision.accepted
@@ -139,31 +140,29 @@ def _within_budget(connection: Connection, asked: _Asked, evidence: Evidence, de
 
 def _record_refusal(asked: _Asked, code: str) -> None:
     """Record that a request was refused whole."""
+    trust = asked.holder.state().epoch(asked.request.epoch_id)
+    circumstance = _circumstance(asked, trust, asked.holder.now)
 
     def work(connection: Connection) -> None:
         asked.spend_nonce(connection)
         head = openings.lock_openings(connection)
-        openings.add_opening(connection, make_link(head, _circumstance(asked), (), code, _signing_key(asked)))
+        openings.add_opening(connection, make_link(head, circumstance, (), code, asked.holder.signing_key))
 
-    run_in_transaction(asked.admission.holder.engine, work)
+    run_in_transaction(asked.holder.engine, work)
     _measure(0, len(asked.request.open))
 
 
-def _circumstance(asked: _Asked) -> Circumstance:
-    admission = asked.admission
+def _circumstance(asked: _Asked, trust: Trust | None, now: int) -> Circumstance:
+    """`trust` is None for an epoch that was never accepted here: then no roster is named (version 0)."""
     return Circumstance(
-        holder=admission.holder.index,
-        decided_at=admission.now,
+        holder=asked.holder.index,
+        decided_at=now,
         recipient_id=asked.recipient_id,
         request_hash=asked.request_hash,
-        epoch_id=admission.trust.epoch_id,
-        policy_hash=admission.trust.epoch.policy_hash,
-        roster_version=admission.trust.roster.version,
+        epoch_id=asked.request.epoch_id,
+        policy_hash=asked.holder.documents.pinned.enrolment.terms.policy_hash,
+        roster_version=trust.roster.version if trust is not None and trust.is_ready else 0,
     )
-
-
-def _signing_key(asked: _Asked) -> SigningKey:
-    return asked.admission.holder.signing_key
 
 
 def _refusals(outcome: _Outcome, admission: Admission) -> tuple[Refusal, ...]:

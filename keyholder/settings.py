@@ -25,7 +25,9 @@ class HolderSettings:
     index: int = setting("this holder's index in the enrolment, from 1")
     bind: str = setting("HOST:PORT that the service listens on", default="127.0.0.1:8440")
     home: Path = setting("the home folder: key file and documents/; by default where holder.toml lies", default=Path())
-    database_url: str = setting("sqlite:///PATH or postgresql://...; by default holder.sqlite in the home", default="")
+    database_url: str = setting(
+        "sqlite:///PATH or postgresql://...; by default holder.sqlite in the home", default="", secret=True
+    )
     base_url: str = setting("scheme and host that callers sign; by default the address in the enrolment", default="")
     enrolment_hash: str = setting(
         "the enrolment's hash as compared out of band, in hex; by default what `enrolment pin` wrote", default=""
