@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from demo.people import write_people
 
 from demo.ceremony import RECIPIENT, demonstration_terms
 from demo.database import temporary_postgres
 from demo.outcome import Outcome, run_scenario
 from demo.own_files import TRUTH_FILE, read_folder
+from demo.people import write_people
 from demo.report import render
 from demo.scenario import Scenario
 from demo.score import read_truth, write_pairs

@@ -104,6 +104,7 @@ class Processes:
         for service in [one for one in self._services if one[0] == party and one[1].returncode is None]:
             os.killpg(service[1].pid, signal.SIGKILL)
             self._reap(*service)
+            self._services.remove(service)
 
     def attend(self, party: str, arguments: Sequence[str]) -> int:
         """Run one command of `party` at this terminal until it ends; its exit code."""

@@ -125,10 +125,14 @@ class Scenario:
         self.processes.start(name, ["holder", "serve", "--home", str(self.home(name))])
         return name, self.ports.holder_urls[int(name.removeprefix("holder")) - 1]
 
+    def sync_command(self, institution_id: str) -> list[str]:
+        """The arguments of one institution's night."""
+        return ["institution", "sync", "--home", str(self.home(institution_id)), "--json"]
+
     def sync(self, institution_id: str) -> dict[str, Any]:
         """One institution's night; its report. Raises UserError with the command's own sentence where it failed."""
-        arguments = ["institution", "sync", "--home", str(self.home(institution_id)), "--json"]
-        report: dict[str, Any] = _report(f"the sync of {institution_id}", self.processes.run(institution_id, arguments))
+        finished = self.processes.run(institution_id, self.sync_command(institution_id))
+        report: dict[str, Any] = _report(f"the sync of {institution_id}", finished)
         return report
 
     def wait_until_matched(self) -> None:
