@@ -26,12 +26,14 @@ from crypto.records import unpack_records
 from crypto.tags import Entry
 from policies.opening_rule import opening
 from policies.trust import Trust
-from wire.messages.alerts import AlertDetail, AlertList, AlertRecord, AlertStatement, AlertSummary
+from wire.messages.alerts import AlertDetail, AlertDetails, AlertList, AlertRecord, AlertStatement, AlertSummary
 from wire.messages.message import schema_of
 from wire.messages.submission import SealedSecretMessage
 from wire.problems import Problem
 
 _PATH_HEADER = 8
+# Records in one answer about several alerts, after which it ends: some two megabytes.
+_ANSWER_RECORDS = 512
 _HASH = 32
 
 
@@ -72,6 +74,21 @@ def alert_detail(connection: Connection, trust: Trust, alert_id: str, offset: in
         total=row.records,
         offset=offset,
     )
+
+
+def alert_details(connection: Connection, trust: Trust, alert_ids: Sequence[str], now: int) -> AlertDetails:
+    """The first pages of several alerts, as many of them in order as one answer has room for, but one at least.
+
+    Raises Problem 404 where one of them is unknown.
+    """
+    details: list[AlertDetail] = []
+    room = _ANSWER_RECORDS
+    for alert_id in alert_ids:
+        details.append(alert_detail(connection, trust, alert_id, 0, PART_RECORDS, now))
+        room -= len(details[-1].records)
+        if room <= 0:
+            break
+    return AlertDetails(tuple(details))
 
 
 def _find(connection: Connection, epoch: int, alert_id: str) -> AlertRow:

@@ -6,7 +6,14 @@ from broker import alerts
 from broker.context import broker_context
 from runtime.database import read_transaction
 from wire.access import signed
-from wire.messages.alerts import AlertDetail, AlertList, AlertPageQuery, AlertQuery
+from wire.messages.alerts import (
+    AlertDetail,
+    AlertDetails,
+    AlertDetailsQuery,
+    AlertList,
+    AlertPageQuery,
+    AlertQuery,
+)
 from wire.resources import Resource
 
 resource = Resource("alerts", __name__, url_prefix="/v1/alerts", description="What surfaced")
@@ -22,6 +29,18 @@ def list_alerts(query: AlertQuery) -> AlertList:
     trust = broker.trust()
     with read_transaction(broker.engine) as connection:
         return alerts.list_alerts(connection, trust, query.after, query.limit, broker.now)
+
+
+@resource.route("/details", methods=["GET"])
+@signed("recipient")
+@resource.arguments(AlertDetailsQuery, location="query")
+@resource.response(200, AlertDetails)
+def show_alerts(query: AlertDetailsQuery) -> AlertDetails:
+    """The first pages of several alerts at once; ask again for those that the answer has no room for."""
+    broker = broker_context()
+    trust = broker.trust()
+    with read_transaction(broker.engine) as connection:
+        return alerts.alert_details(connection, trust, query.alerts.split(","), broker.now)
 
 
 @resource.route("/<hex(16):alert>", methods=["GET"])

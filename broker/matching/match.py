@@ -50,6 +50,7 @@ def match(connection: Connection, view: EpochView, fresh: Sequence[Standing], no
     links = _links(view, sorting, meetings, unproven, keys)
     index.put_aside(connection, sorting.put_aside)
     components.mark_stale(connection, view.epoch, sorting.loosened)
+    components.set_meeting_keys(connection, view.epoch, _learned_keys(links, meetings))
     if links:
         alerts = join(connection, view, links, now)
         judge(connection, view, {record for link in links for record in link.records}, alerts, now)
@@ -86,6 +87,15 @@ def _to_verify(
         for standing in entries
         if standing.proof == PROOF and (key not in meetings or standing.record_id in fresh)
     ]
+
+
+def _learned_keys(links: Sequence[Link], meetings: Mapping[TagKey, Meeting]) -> dict[TagKey, bytes]:
+    """The keys of meetings that so far only entries without a proof had made."""
+    return {
+        (link.tag, link.kind): link.public_key
+        for link in links
+        if link.public_key and link.alert is not None and not meetings[link.tag, link.kind].public_key
+    }
 
 
 def _links(

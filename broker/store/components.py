@@ -162,6 +162,15 @@ def create_meetings(connection: Connection, number: int, meetings: Sequence[Meet
     insert_rows(connection, meeting, [(m.tag, m.kind, number, m.alert, m.public_key) for m in meetings])
 
 
+def set_meeting_keys(connection: Connection, number: int, keys: Mapping[tuple[bytes, int], bytes]) -> None:
+    """Note the key under the tag of each meeting in `keys`."""
+    statement = text("UPDATE meeting SET public_key = :key WHERE tag = :tag AND kind = :kind AND epoch = :epoch")
+    if keys:
+        connection.execute(
+            statement, [{"tag": tag, "kind": kind, "key": key, "epoch": number} for (tag, kind), key in keys.items()]
+        )
+
+
 def move_meetings(connection: Connection, number: int, meetings: Mapping[tuple[bytes, int], int]) -> None:
     """Give each (tag, kind) of `meetings` to the alert that it maps to."""
     statement = text("UPDATE meeting SET alert = :alert WHERE tag = :tag AND kind = :kind AND epoch = :epoch")
