@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from clients.charity.links import BrokerLink, Links, open_links
-from clients.charity.office import Office
-from clients.charity.settings import CharitySettings
-from crypto.keyfiles import KeyRing
-from policies.documents import write_json_file
-from policies.library import DocumentLibrary
-from policies.party_keys import CARD_FILE, epoch_key_name
+from clients.charity.links import BrokerLink, Links
 from policies.trust import Trust
 from tests.agreement_world import example_terms, make_world
 from tests.institutions import Agreement, Institution
+from tests.offices import office_of
 from tests.sync_parts import people, table
 from wire.messages.alerts import AlertDetail
-
-
-def office_of(agreement: Agreement, recipient_id: str = "charity") -> Office:
-    """The charity's office, which reaches the services as they run in this process."""
-    world = agreement.world
-    home = agreement.folder / recipient_id
-    home.mkdir(exist_ok=True)
-    write_json_file(home / CARD_FILE, world.parties[recipient_id].card.to_document())
-    library = DocumentLibrary.of_home(home)
-    library.pin(world.enrolment, world.enrolment.hash)
-    for signed in (world.epoch, world.roster):
-        library.accept(signed)
-    ring = KeyRing(
-        {
-            **world.parties[recipient_id].secrets,
-            epoch_key_name(world.trust.epoch_id): world.recipient_seeds[recipient_id],
-        }
-    )
-    settings = CharitySettings(store=home / "charity.sqlite3", timeout=30.0)
-    key = world.parties[recipient_id].signing_key
-
-    def linker(trust: Trust) -> AbstractContextManager[Links]:
-        return open_links(
-            trust, recipient_id, key, settings, agreement.broker.clock, transport=agreement.gates.__getitem__
-        )
-
-    return Office(home, ring, settings=settings, clock=agreement.broker.clock, linker=linker)
 
 
 @pytest.fixture
@@ -119,6 +87,10 @@ class HoardingBroker:
         """The alert as it was kept."""
         return self._kept[alert_id]
 
+    def many_alerts(self, alert_ids: Sequence[str]) -> list[list[AlertDetail]]:
+        """The alerts as they were kept."""
+        return [self._kept[alert_id] for alert_id in alert_ids]
+
 
 def test_a_withdrawn_record_is_opened_by_no_quorum_whatever_the_broker_kept(small: Agreement) -> None:
     """Attack 6: withdrawn evidence that the broker still serves: refused."""
@@ -186,4 +158,19 @@ def test_an_alert_that_grew_asks_only_for_what_is_new_and_keeps_what_was_open(sm
     assert (case.opened, len(case.records)) == (2, 3)
     (case,) = office.open_alerts([item.entry.alert_id])
     assert case.opened == 3
+    office.close()
+
+
+def test_alerts_too_large_for_one_answer_arrive_whole(small: Agreement) -> None:
+    world, broker = small.world, small.broker
+    issued_at = int(broker.clock.now().timestamp())
+    crowd = {"phone": "+447700900001"}
+    for institution_id, count in (("bank-a", 40), ("bank-b", 45)):
+        rows = [{**crowd, "email": f"{institution_id}{number}@example.org"} for number in range(count)]
+        rows += [{"email": f"shared{number}@example.org"} for number in range(60)]
+        broker.send(institution_id, world.submit(institution_id, rows, issued_at=issued_at))
+    broker.work()
+    office = office_of(small)
+    cases = office.open_alerts([item.entry.alert_id for item in office.refresh_queue()])
+    assert sorted(case.opened for case in cases) == [2] * 60 + [85]
     office.close()
