@@ -84,6 +84,10 @@ class StandInBroker:
             for start in range(0, len(records), self.page_size)
         ]
 
+    def many_alerts(self, alert_ids: Sequence[str]) -> list[list[AlertDetail]]:
+        """The pages of each alert."""
+        return [self.alert(alert_id) for alert_id in alert_ids]
+
     def documents(self) -> list[SignedDocument]:
         """The world's documents."""
         return self.world.documents

@@ -15,7 +15,7 @@ from clients.charity.agreement_check import find_disagreements
 from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble, between_two, receive_alert
 from clients.charity.case_file import CaseFile, make_case, opened_payloads
 from clients.charity.evidence import plan_requests
-from clients.charity.links import BrokerLink, Links, open_links
+from clients.charity.links import ALERTS_AT_ONCE, BrokerLink, Links, open_links
 from clients.charity.opening import Opened, RecipientKeys, open_plans
 from clients.charity.quorum import Quorum
 from clients.charity.settings import CharitySettings, read_settings, recipient_id_of
@@ -33,7 +33,7 @@ RAISED = "raised"
 """The state of an alert that holds."""
 
 FETCHERS = 4
-"""How many alerts are fetched at once."""
+"""How many requests for alerts are under way at once."""
 
 BATCH = 200
 """How many alerts are opened together: few enough that an interruption loses little, enough to fill requests."""
@@ -223,9 +223,11 @@ def open_office(home: Path, passphrase: str) -> Iterator[Office]:
 
 
 def _fetch(broker: BrokerLink, alert_ids: Sequence[str], trust: Trust) -> Iterator[Alert]:
+    pieces = [alert_ids[start : start + ALERTS_AT_ONCE] for start in range(0, len(alert_ids), ALERTS_AT_ONCE)]
     with ThreadPoolExecutor(FETCHERS) as pool:
-        for pages in pool.map(broker.alert, alert_ids):
-            yield receive_alert(pages, trust)
+        for alerts in pool.map(broker.many_alerts, pieces):
+            for pages in alerts:
+                yield receive_alert(pages, trust)
 
 
 def _pool(alerts: Iterable[Alert], trust: Trust) -> tuple[dict[RecordKey, HeldRecord], list[Trouble]]:

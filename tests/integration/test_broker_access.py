@@ -27,6 +27,7 @@ MATRIX: Mapping[tuple[str, str], object] = {
     ("POST", "/v1/withdrawals"): INSTITUTION,
     ("GET", "/v1/status"): INSTITUTION,
     ("GET", "/v1/alerts"): RECIPIENT,
+    ("GET", "/v1/alerts/details"): RECIPIENT,
     ("GET", "/v1/alerts/<hex(16):alert>"): RECIPIENT,
     ("GET", "/v1/documents"): frozenset(EVERYBODY),
     ("POST", "/v1/documents"): frozenset(EVERYBODY),

@@ -156,3 +156,31 @@ class AlertPageQuerySchema(MessageSchema[AlertPageQuery]):
     message_class = AlertPageQuery
     offset = QueryWhole(load_default=0)
     limit = QueryWhole(least=1, most=PART_LIMIT, load_default=PART_LIMIT)
+
+
+@dataclass(frozen=True)
+class AlertDetailsQuery:
+    """Which alerts: their ids, joined by commas, at most 64."""
+
+    alerts: str
+
+
+class AlertDetailsQuerySchema(MessageSchema[AlertDetailsQuery]):
+    """Query form of AlertDetailsQuery."""
+
+    message_class = AlertDetailsQuery
+    alerts = Text(longest=64 * 33, pattern="^[0-9a-f]{32}(,[0-9a-f]{32}){0,63}$", required=True)
+
+
+@dataclass(frozen=True)
+class AlertDetails:
+    """The first pages of alerts, in the order in which they were named; perhaps only of the first of them."""
+
+    details: tuple[AlertDetail, ...]
+
+
+class AlertDetailsSchema(MessageSchema[AlertDetails]):
+    """JSON form of AlertDetails."""
+
+    message_class = AlertDetails
+    details = list_of(AlertDetailSchema, least=1, most=64)
