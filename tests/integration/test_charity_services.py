@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from clients.charity.links import BrokerLink, Links
+from crypto.records import Head, Record
 from policies.trust import Trust
 from tests.agreement_world import example_terms, make_world
-from tests.institutions import Agreement, Institution
+from tests.institutions import Agreement
 from tests.offices import office_of
 from tests.sync_parts import people, table
 from wire.messages.alerts import AlertDetail
+from wire.messages.submission import Receipt
+from wire.messages.withdrawal import Acknowledgement
 
 
 @pytest.fixture
@@ -28,35 +30,32 @@ def small(sqlite_url: str, tmp_path: Path) -> Agreement:
     return Agreement.build(sqlite_url, tmp_path)
 
 
-@dataclass
-class Shared:
-    """Two banks that have synced twenty people each, five of them the same."""
-
-    bank_b: Institution
-    rows_a: dict[str, dict[str, str]]
-    rows_b: dict[str, dict[str, str]]
-
-
-def share_five(agreement: Agreement) -> Shared:
-    """Have two banks sync, and the broker match."""
-    bank_a, bank_b = agreement.institution("bank-a"), agreement.institution("bank-b")
-    rows_a, rows_b = people(20), people(20, first=15)
-    bank_a.sync(table(rows_a))
-    bank_b.sync(table(rows_b))
-    agreement.broker.work()
-    return Shared(bank_b, rows_a, rows_b)
+def send_five(agreement: Agreement) -> list[Record]:
+    """The same without the clients: submissions made in memory. Gives bank-b's records."""
+    world, broker = agreement.world, agreement.broker
+    issued_at = int(broker.clock.now().timestamp())
+    sent = {}
+    for institution_id, first in (("bank-a", 0), ("bank-b", 5)):
+        rows = [{"phone": f"+4477009{number:05d}"} for number in range(first, first + 10)]
+        sent[institution_id] = world.submit(institution_id, rows, issued_at=issued_at)
+        broker.send(institution_id, sent[institution_id])
+    broker.work()
+    return list(sent["bank-b"].records)
 
 
 def test_what_two_institutions_share_opens_and_nothing_else_does(agreement: Agreement) -> None:
-    shared = share_five(agreement)
+    rows_a, rows_b = people(20), people(20, first=15)
+    agreement.institution("bank-a").sync(table(rows_a))
+    agreement.institution("bank-b").sync(table(rows_b))
+    agreement.broker.work()
     office = office_of(agreement)
     items = office.refresh_queue()
     assert len(items) == 5
     cases = office.open_alerts([item.entry.alert_id for item in items])
     assert [case.opened for case in cases] == [2] * 5
     opened = {entry.value for case in cases for record in case.records for entry in record.entries}
-    both = {row["phone"] for row in shared.rows_a.values()} & {row["phone"] for row in shared.rows_b.values()}
-    others = {row["phone"] for rows in (shared.rows_a, shared.rows_b) for row in rows.values()} - both
+    both = {row["phone"] for row in rows_a.values()} & {row["phone"] for row in rows_b.values()}
+    others = {row["phone"] for rows in (rows_a, rows_b) for row in rows.values()} - both
     assert len(both) == 5
     assert both <= opened
     assert not others & opened
@@ -65,7 +64,7 @@ def test_what_two_institutions_share_opens_and_nothing_else_does(agreement: Agre
 
 
 def test_a_silent_holder_is_named_and_the_others_open_all(small: Agreement) -> None:
-    share_five(small)
+    send_five(small)
     office = office_of(small)
     alerts = [item.entry.alert_id for item in office.refresh_queue()]
     small.gates["holder1"].is_closed = True
@@ -73,6 +72,16 @@ def test_a_silent_holder_is_named_and_the_others_open_all(small: Agreement) -> N
     assert [case.opened for case in cases] == [2] * 5
     assert all("Key holder 1: holder1 at" in case.holder_faults[0] for case in cases)
     office.close()
+
+
+def withdraw(agreement: Agreement, institution_id: str, records: list[Record]) -> None:
+    """Withdraw records at the broker and at every holder."""
+    handles = [Head.decode(record.head).context.handle for record in records]
+    message = agreement.broker.withdrawal(institution_id, handles)
+    agreement.broker.session(institution_id).post("/v1/withdrawals", message, Receipt)
+    for index in agreement.holders.apps:
+        with agreement.holders.session(institution_id, index) as session:
+            session.post("/v1/withdrawals", message, Acknowledgement)
 
 
 class HoardingBroker:
@@ -94,12 +103,12 @@ class HoardingBroker:
 
 def test_a_withdrawn_record_is_opened_by_no_quorum_whatever_the_broker_kept(small: Agreement) -> None:
     """Attack 6: withdrawn evidence that the broker still serves: refused."""
-    shared = share_five(small)
+    records = send_five(small)
     office = office_of(small)
     alerts = [item.entry.alert_id for item in office.refresh_queue()]
     with office._linker(office.trust()) as links:
         kept = {alert_id: links.broker.alert(alert_id) for alert_id in alerts}
-    shared.bank_b.sync(table(dict(list(shared.rows_b.items())[5:])))
+    withdraw(small, "bank-b", records)
     small.broker.work()
     assert office.refresh_queue() == []
     honest = office._linker
@@ -121,7 +130,7 @@ def test_a_withdrawn_record_is_opened_by_no_quorum_whatever_the_broker_kept(smal
 def test_a_recipient_of_two_opens_what_was_sealed_to_both(sqlite_url: str, tmp_path: Path) -> None:
     world = make_world(recipients=("charity", "second-charity"))
     agreement = Agreement.build(sqlite_url, tmp_path, world)
-    share_five(agreement)
+    send_five(agreement)
     for recipient_id in ("charity", "second-charity"):
         office = office_of(agreement, recipient_id)
         cases = office.open_alerts([item.entry.alert_id for item in office.refresh_queue()])
@@ -131,7 +140,7 @@ def test_a_recipient_of_two_opens_what_was_sealed_to_both(sqlite_url: str, tmp_p
 
 def test_a_spent_day_is_quoted_and_the_next_day_opens_the_rest(sqlite_url: str, tmp_path: Path) -> None:
     agreement = Agreement.build(sqlite_url, tmp_path, make_world(example_terms(openings_per_day=4)))
-    share_five(agreement)
+    send_five(agreement)
     office = office_of(agreement)
     alerts = [item.entry.alert_id for item in office.refresh_queue()]
     first = office.open_alerts(alerts)
@@ -145,12 +154,13 @@ def test_a_spent_day_is_quoted_and_the_next_day_opens_the_rest(sqlite_url: str, 
 
 
 def test_an_alert_that_grew_asks_only_for_what_is_new_and_keeps_what_was_open(small: Agreement) -> None:
-    share_five(small)
+    send_five(small)
     office = office_of(small)
     items = office.refresh_queue()
     office.open_alerts([item.entry.alert_id for item in items])
     small.broker.clock.advance(seconds=3600)
-    small.institution("police-c").sync(table(people(1, first=16)))
+    issued_at = int(small.broker.clock.now().timestamp())
+    small.broker.send("police-c", small.world.submit("police-c", [{"phone": "+447700900005"}], issued_at=issued_at))
     small.broker.work()
     grown = [item for item in office.refresh_queue() if item.entry.records == 3]
     (item,) = grown
