@@ -223,6 +223,9 @@ def _complete(response: Response) -> Response:
         logger().error("a view answered without spending the request's nonce", route=rule.rule if rule else None)
         response = _answer_problem(_internal_fault())
     response.direct_passthrough = False
+    if response.status_code == 204:
+        # The server sends no content with it whatever is in it, so nothing may be signed.
+        response.set_data(b"")
     wire = _wire()
     body = response.get_data()
     try:
