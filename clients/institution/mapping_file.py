@@ -20,7 +20,7 @@ from clients.identifiers.registry import KIND_NAMES, kind_of
 from clients.institution.flags import Condition, Indicators, RowFilter
 from clients.institution.mapping import IdentifierColumns, RowMapping
 from clients.institution.mapping_schema import MappingSchema
-from clients.institution.source import SQL, SourceSettings, source_type
+from clients.institution.source import SQL, SourceSettings, type_by_name
 from clients.institution.toml_lines import line_of
 from runtime.exits import ExitCode, UserError
 
@@ -128,9 +128,10 @@ def _source(data: dict[str, Any], folder: Path, environ: Mapping[str, str]) -> S
     if url is not None:
         return SourceSettings(SQL, url=url, query=data["query"])
     path = folder / Path(data["path"]).expanduser()
-    return SourceSettings(
-        data.get("type") or source_type(path), path, delimiter=data.get("delimiter"), encoding=data.get("encoding")
-    )
+    kind = data.get("type") or type_by_name(path)
+    if kind is None:
+        raise WrongMapping(("source", "path"), 'does not tell by its name what it is: add type = "csv" or "parquet"')
+    return SourceSettings(kind, path, delimiter=data.get("delimiter"), encoding=data.get("encoding"))
 
 
 def _hints(data: dict[str, Any]) -> Hints:

@@ -17,7 +17,7 @@ from clients.identifiers.kind import DateOrder, Hints
 from clients.institution.header_words import FLAG, INDICATORS, NOTE, ROW_ID
 from clients.institution.proposed_columns import Line, propose_columns
 from clients.institution.sample import LEAST_SHARE, Sample, take_sample
-from clients.institution.source import SQL, SourceSettings, open_source, source_type
+from clients.institution.source import CSV, SQL, SourceSettings, open_source, type_by_name
 from policies.terms import Terms
 from runtime.exits import ExitCode, UserError
 
@@ -182,7 +182,8 @@ def _settings(
         raise UserError(f"There is no file {path}.")
     absolute = path.resolve()
     shown = absolute.relative_to(folder) if absolute.is_relative_to(folder) else absolute
-    return SourceSettings(source_type(path), absolute), str(shown), None, None
+    # A name that tells nothing is most often that of an export as text.
+    return SourceSettings(type_by_name(path) or CSV, absolute), str(shown), None, None
 
 
 def _required(query: str | None) -> str:

@@ -82,16 +82,9 @@ def open_source(settings: SourceSettings) -> Source:
     return CsvSource(settings)
 
 
-def source_type(path: Path) -> str:
-    """The type that a file's name tells. Raises UserError where it tells none."""
-    found = _SUFFIXES.get(path.suffix.lower())
-    if found is None:
-        raise UserError(
-            f"{path.name} does not tell by its name what it is: rename it to .csv or .parquet, or set type in the "
-            'mapping\'s [source] to "csv" or "parquet".',
-            ExitCode.INPUT_REFUSED,
-        )
-    return found
+def type_by_name(path: Path) -> str | None:
+    """The type that a file's name tells; None where it tells none."""
+    return _SUFFIXES.get(path.suffix.lower())
 
 
 def required_path(settings: SourceSettings) -> Path:
