@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 
 from clients.institution import rotation
@@ -27,6 +28,14 @@ from wire.problems import RemoteProblem
 from wire.session import Unreachable
 
 _LOCAL_KEYS = ("rows", "journal")
+
+
+class AskBroker(Enum):
+    """Whether the broker must be asked for documents, may be away (those held are used then), or is not asked."""
+
+    REQUIRED = auto()
+    WHERE_REACHED = auto()
+    NOT = auto()
 
 
 @dataclass(frozen=True)
@@ -79,20 +88,20 @@ def open_home(path: Path, settings: InstitutionSettings, passphrase: str) -> Ins
 
 @contextmanager
 def contact(
-    home: InstitutionHome, clock: Clock, network: Network, *, without_broker: bool = False
+    home: InstitutionHome, clock: Clock, network: Network, broker: AskBroker = AskBroker.REQUIRED
 ) -> Iterator[Contact]:
     """Fetch and verify documents, let a rotated key take its place, and open the sessions.
 
-    `without_broker` goes on with the documents held where the broker cannot be reached. Raises UserError where the
-    documents or the broker are refused, or the institution has no place in them now.
+    Raises UserError where the documents or the broker are refused, or the institution has no place in them now.
     """
     trust, fault = home.place.library.trust(), None
-    try:
-        trust = home.place.library.accept_all(_documents(home, trust, clock, network))
-    except Unreachable as away:
-        if not without_broker:
-            raise
-        fault = away
+    if broker is not AskBroker.NOT:
+        try:
+            trust = home.place.library.accept_all(_documents(home, trust, clock, network))
+        except Unreachable as away:
+            if broker is AskBroker.REQUIRED:
+                raise
+            fault = away
     place = membership(trust, home.institution_id, unix(clock))
     ring = rotation.settle(home.place, home.ring, place.public_key, home.passphrase)
     caller = Caller(home.institution_id, SigningKey(ring[rotation.SIGNING]), clock, network)

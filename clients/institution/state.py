@@ -26,29 +26,31 @@ _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
 class State:
     """The open state of one institution in one epoch. A context manager; holds the folder's lock while open."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: int) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: int | None) -> None:
         self.path = path
         self.connection = connection
         self._lock = lock
 
     @classmethod
-    def open(cls, folder: Path, epoch_id: bytes, institution_id: str) -> State:
+    def open(cls, folder: Path, epoch_id: bytes, institution_id: str, *, to_look_only: bool = False) -> State:
         """Open (or make) the state of the epoch in `folder`, and migrate it.
 
-        Raises UserError where another program has it open, where it belongs to another institution or a later
-        release, or where the disk is full.
+        `to_look_only` takes no lock, so that one can look while another program is at work. Raises UserError where
+        another program is at work, where the state belongs to another institution or a later release, or where the
+        disk is full.
         """
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _lock(folder / "lock")
-        try:
-            path = state_path(folder, epoch_id)
-            # Made here, so that SQLite's own files, which copy its mode, are never readable by others either.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            path.chmod(0o600)
-            connection = _connect(path)
-        except BaseException:
-            os.close(lock)
-            raise
+        path = state_path(folder, epoch_id)
+        with disk_errors():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = None if to_look_only else _lock(folder / "lock")
+            try:
+                # Made here, so that SQLite's own files, which copy its mode, are never readable by others either.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                path.chmod(0o600)
+                connection = _connect(path)
+            except BaseException:
+                _unlock(lock)
+                raise
         state = cls(path, connection, lock)
         try:
             with disk_errors():
@@ -73,7 +75,7 @@ class State:
     def close(self) -> None:
         """Close the file and give the lock back."""
         self.connection.close()
-        os.close(self._lock)
+        _unlock(self._lock)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -134,6 +136,11 @@ def _disk_full() -> UserError:
         "The disk is full: nothing that was written before is lost; free some space and run the same command again.",
         ExitCode.PARTLY_DONE,
     )
+
+
+def _unlock(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

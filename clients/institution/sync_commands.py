@@ -15,7 +15,7 @@ from typing import Any, cast
 import click
 
 from clients.institution import rotation
-from clients.institution.contact import Contact, InstitutionHome, contact, open_home
+from clients.institution.contact import AskBroker, Contact, InstitutionHome, contact, open_home
 from clients.institution.delivery import adopt_sequence
 from clients.institution.links import Network
 from clients.institution.mapping import RowMapping, check_terms
@@ -66,13 +66,21 @@ class _Opened:
 
 
 @contextmanager
-def _opened(home: Path, passphrase_file: Path | None, *, without_broker: bool = False) -> Iterator[_Opened]:
+def _opened(
+    home: Path,
+    passphrase_file: Path | None,
+    broker: AskBroker = AskBroker.REQUIRED,
+    *,
+    to_look_only: bool = False,
+) -> Iterator[_Opened]:
     settings, clock = read_settings(home), SystemClock()
     opened = open_home(home, settings, read_passphrase(passphrase_file))
     network = Network(settings.timeout, settings.ca_file, settings.proxy)
     with (
-        contact(opened, clock, network, without_broker=without_broker) as found,
-        State.open(opened.state_folder, found.membership.epoch_id, opened.institution_id) as state,
+        contact(opened, clock, network, broker) as found,
+        State.open(
+            opened.state_folder, found.membership.epoch_id, opened.institution_id, to_look_only=to_look_only
+        ) as state,
     ):
         yield _Opened(opened, settings, found, state, clock)
 
@@ -138,9 +146,11 @@ def sync(
 def status(offline: bool, home: Path, passphrase_file: Path | None) -> None:
     """Show the epoch, what is live, what waits in the outbox, and which withdrawals are not final yet.
 
-    Changes nothing. Compares the local state with what the broker says of this institution, unless --offline.
+    Sends and withdraws nothing, and may be asked while a sync runs. Compares the local state with what the broker says
+    of this institution, unless --offline.
     """
-    with _opened(home, passphrase_file, without_broker=True) as opened:
+    asked = AskBroker.NOT if offline else AskBroker.WHERE_REACHED
+    with _opened(home, passphrase_file, asked, to_look_only=True) as opened:
         found = local_status(opened.state, opened.contact.membership, unix(opened.clock))
         broker = None if offline or opened.contact.broker_fault else opened.contact.links.broker.status()
         waiting_key = rotation.NEXT in opened.contact.ring
@@ -178,7 +188,7 @@ def withdraw(
     """
     if not (row_ids or from_file or handles or everything or retry):
         raise click.UsageError("name rows, --from-file, --handle, --all or --retry")
-    with _opened(home, passphrase_file, without_broker=True) as opened:
+    with _opened(home, passphrase_file, AskBroker.WHERE_REACHED) as opened:
         named = [*row_ids, *(_lines(from_file) if from_file else ())]
         chosen, missing = _chosen(opened, named, handles, everything)
         place, state = opened.contact.membership, opened.state

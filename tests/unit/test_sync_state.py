@@ -69,6 +69,11 @@ def test_a_second_program_is_told_to_wait(tmp_path: Path) -> None:
     State.open(tmp_path, EPOCH, "bank-a").close()
 
 
+def test_one_may_look_at_the_state_while_another_program_is_at_work(tmp_path: Path) -> None:
+    with State.open(tmp_path, EPOCH, "bank-a"), State.open(tmp_path, EPOCH, "bank-a", to_look_only=True) as state:
+        assert state.fact("epoch_id") == EPOCH
+
+
 def test_the_state_of_another_institution_is_refused(tmp_path: Path) -> None:
     State.open(tmp_path, EPOCH, "bank-a").close()
     with pytest.raises(UserError, match="another institution"):
