@@ -94,7 +94,7 @@ class Agreement:
         now = unix(self.broker.clock)
         run_in_transaction(self.broker.engine, lambda connection: directory.accept(connection, signed, now))
         for name in self.holders.apps:
-            self.holders.holder(name).accept(signed)
+            self.holders.holder(name).documents.accept(signed, now)
 
     def signatures_of(self, institution_id: str) -> set[bytes]:
         """The keys under which the signatures of an institution's submissions at the broker hold."""

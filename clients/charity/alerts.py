@@ -100,24 +100,29 @@ def receive_alert(pages: Sequence[AlertDetail], trust: Trust) -> Alert:
                 continue
             if record.context.epoch_id != first.epoch_id:
                 troubles.append(Trouble("broker", "The broker shows a record of another epoch.", record.key))
-            elif found.setdefault(record.key, record).record != record.record:
-                found[record.key], trouble = between_two(found[record.key], record)
+            elif trouble := take_in(found, record):
                 troubles.append(trouble)
     proven, unproven = _check_possessions(found.values())
     records = {key: _with_proven(record, proven[key]) for key, record in found.items()}
     return Alert(first.alert_id, first.epoch_id, first.raised_at, first.changed_at, records, (*troubles, *unproven))
 
 
-def between_two(first: HeldRecord, second: HeldRecord) -> tuple[HeldRecord, Trouble]:
-    """Which of two different records under one name counts, and who answers for it that there are two.
+def take_in(found: dict[RecordKey, HeldRecord], record: HeldRecord) -> Trouble | None:
+    """Put a record among those found; if another is there under its name, who answers for it that there are two.
 
-    The institution does only where it signed both; otherwise one was changed on the way, and the signed one counts.
+    A signed one takes the place of one that is not. The institution answers only where it signed both; otherwise one
+    was changed on the way.
     """
-    owner = first.context.institution_id
-    if first.is_signed and second.is_signed:
-        return first, Trouble(owner, f"{owner} used one handle for two records.", first.key)
+    held = found.setdefault(record.key, record)
+    if record.is_signed and not held.is_signed:
+        found[record.key] = record
+    if held.record == record.record:
+        return None
+    owner = record.context.institution_id
+    if held.is_signed and record.is_signed:
+        return Trouble(owner, f"{owner} used one handle for two records.", record.key)
     sentence = f"The broker shows two records of {owner} under one handle, and {owner} did not sign both."
-    return second if second.is_signed else first, Trouble("broker", sentence, first.key)
+    return Trouble("broker", sentence, record.key)
 
 
 def _receive_record(sent: AlertRecord, statements: Sequence[AlertStatement], trust: Trust) -> HeldRecord:

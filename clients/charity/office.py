@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clients.charity.agreement_check import find_disagreements
-from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble, between_two, receive_alert
+from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble, receive_alert, take_in
 from clients.charity.case_file import CaseFile, make_case, opened_payloads
 from clients.charity.evidence import plan_requests
 from clients.charity.links import ALERTS_AT_ONCE, BrokerLink, Links, open_links
@@ -236,9 +236,8 @@ def _pool(alerts: Iterable[Alert], trust: Trust) -> tuple[dict[RecordKey, HeldRe
     unfit: list[Trouble] = []
     for alert in alerts:
         _check_epoch(alert, trust)
-        for key, record in alert.records.items():
-            if pool.setdefault(key, record).record != record.record:
-                pool[key], trouble = between_two(pool[key], record)
+        for record in alert.records.values():
+            if trouble := take_in(pool, record):
                 unfit.append(trouble)
     return pool, unfit
 

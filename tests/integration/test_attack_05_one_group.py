@@ -1,0 +1,110 @@
+"""Attack 5: rename, subsidiary: one group at most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from policies.assembly import build_roster
+from policies.parties import Member
+from policies.party_keys import new_party
+from tests.agreement_world import MEMBERS, Submission, World, make_world
+from tests.attackers import ask_to_open
+from tests.institutions import Agreement
+from wire.messages.opening import OpeningRequest, OpeningResponse
+
+X = {"phone": "+447700900123", "email": "anna@example.org"}
+
+
+def opened(agreement: Agreement, request: OpeningRequest) -> set[int]:
+    """The records that the first two holders open, each asked alone."""
+    accepted = set[int]()
+    for index in (1, 2):
+        answer = ask_to_open(agreement.holders, "charity", index, request)
+        assert isinstance(answer, OpeningResponse)
+        accepted |= set(answer.accepted)
+    return accepted
+
+
+def test_a_bank_and_its_subsidiary_are_one_group(database_url: str, tmp_path: Path) -> None:
+    world = make_world(members=(*MEMBERS, ("bank-a-leasing", "bank", "group-a")))
+    agreement = Agreement.build(database_url, tmp_path, world)
+    given = [world.submit(name, [X, X]) for name in ("bank-a", "bank-a-leasing")]
+    for one in given:
+        agreement.broker.send(one.statement.institution_id, one)
+    agreement.broker.work()
+    assert agreement.broker.alerts() == []
+    assert opened(agreement, world.request(given)) == set()
+    other = world.submit("bank-b", [X])
+    agreement.broker.send("bank-b", other)
+    agreement.broker.work()
+    (alert,) = agreement.broker.raised()
+    assert alert.records == 5
+    assert opened(agreement, world.request([*given, other])) == {0, 1, 2, 3, 4}
+
+
+def test_a_bank_and_its_subsidiary_count_once_where_three_groups_are_asked_for(
+    database_url: str, tmp_path: Path
+) -> None:
+    from tests.agreement_world import example_terms
+
+    rule = example_terms().to_document()["opening_rule"] | {"t": 3}
+    members = (*MEMBERS, ("bank-a-leasing", "bank", "group-a"))
+    world = make_world(example_terms(opening_rule=rule), members=members)
+    agreement = Agreement.build(database_url, tmp_path, world)
+    given = [world.submit(name, [X]) for name in ("bank-a", "bank-a-leasing", "bank-b")]
+    for one in given:
+        agreement.broker.send(one.statement.institution_id, one)
+    agreement.broker.work()
+    assert agreement.broker.alerts() == []
+    assert opened(agreement, world.request(given)) == set()
+
+
+@pytest.fixture
+def agreement(database_url: str, tmp_path: Path) -> Agreement:
+    return Agreement.build(database_url, tmp_path)
+
+
+def renamed(world: World) -> World:
+    """bank-a leaves and comes back as bank-n, with new keys and, as it says, in another group; everybody signs."""
+    party = new_party("bank", "bank-n", "group-n")
+    members = [member for member in world.trust.roster.members if member.institution_id != "bank-a"]
+    members.append(Member("bank-n", "bank", "group-n", party.card.signing_key, members[0].budgets))
+    roster = world.sign(build_roster(world.trust, [], members=members).to_document())
+    after = replace(world, parties={**world.parties, "bank-n": party})
+    after.__dict__["trust"] = world.trust.with_roster(roster)
+    return replace_roster(after, roster)
+
+
+def replace_roster(world: World, roster: object) -> World:
+    after = replace(world, roster=roster)  # type: ignore[arg-type]
+    after.__dict__["trust"] = world.trust
+    return after
+
+
+def test_a_bank_that_leaves_and_joins_under_another_name_is_never_two_groups(agreement: Agreement) -> None:
+    world = agreement.world
+    before = world.submit("bank-a", [X])
+    agreement.broker.send("bank-a", before)
+    agreement.broker.work()
+    later = renamed(world)
+    agreement.accept(later.roster)
+    again = later.submit("bank-n", [X])
+    send_under_the_new_name(agreement, later, again)
+    agreement.broker.work()
+    assert agreement.broker.alerts() == []
+    assert opened(agreement, later.request([before, again])) == set()
+    # Its records of old count for nobody; the one of now counts once.
+    other = later.submit("bank-b", [X])
+    agreement.broker.send("bank-b", other)
+    agreement.broker.work()
+    (alert,) = agreement.broker.raised()
+    assert alert.institutions == ("bank-b", "bank-n")
+    assert opened(agreement, later.request([before, again, other])) == {1, 2}
+
+
+def send_under_the_new_name(agreement: Agreement, later: World, submission: Submission) -> None:
+    agreement.broker.agreement = later
+    agreement.broker.send("bank-n", submission)
