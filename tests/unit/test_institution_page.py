@@ -1,4 +1,4 @@
-"""docs/institution.md says what the code does: every kind, part, reason and setting, and a mapping that works.
+"""docs/institution.md says what the code does: every kind, part, reason and setting, and a mapping that works."""
 
 import re
 from pathlib import Path
