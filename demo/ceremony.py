@@ -41,6 +41,11 @@ class Institution:
     institution_id: str
     rows: int
 
+    @property
+    def role(self) -> str:
+        """Its role in the agreement, guessed from its name."""
+        return "police" if "police" in self.institution_id else "bank"
+
 
 @dataclass(frozen=True)
 class Ceremony:
@@ -116,7 +121,7 @@ def _draw_parties(
     ]
     parties += [
         new_party(
-            "bank",
+            institution.role,
             institution.institution_id,
             institution.institution_id,
             declared=dict.fromkeys(sorted(terms.families), max(institution.rows, _LEAST_DECLARED)),

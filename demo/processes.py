@@ -37,7 +37,7 @@ class Finished:
     """What a command that ran to its end left: exit code, standard output, the last line of standard error."""
 
     exit_code: int
-    output: str
+    output: str = field(repr=False)
     complaint: str
 
 

@@ -62,9 +62,10 @@ def _broker(outcome: Outcome) -> Table:
 
 
 def _costs(outcome: Outcome, cpu_seconds: Mapping[str, float]) -> Table:
-    table = Table(title=f"CPU seconds by party ({outcome.seconds:.0f} s in all)", title_justify="left")
+    table = Table(title="What it cost", title_justify="left")
     table.add_column("party")
     table.add_column("CPU s", justify="right")
     for party, seconds in cpu_seconds.items():
         table.add_row(party, f"{seconds:.1f}")
+    table.add_row("all, on the clock", f"{outcome.seconds:.0f}")
     return table

@@ -14,6 +14,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from crypto import second_hpke
 from runtime.metrics import forget_process, share_between_processes
 
 _SECONDS_FOR_A_REQUEST = 120
@@ -66,7 +67,12 @@ def serve(
     `app_factory` runs once, in this process, before the workers are forked: it must start no thread that a worker
     needs. `bind` is HOST:PORT. With `certfile` and `keyfile` (PEM) the server itself speaks TLS; without them it
     belongs behind a proxy that does. `when_ready` and `on_exit` run in this process, not in the workers.
+
+    Before anything is served, the two HPKE implementations must open what the other seals, where the second one is
+    installed; raises InvalidSealed.
     """
+    if second_hpke.available():
+        second_hpke.self_check()
     shared = Path(tempfile.mkdtemp(prefix="crosslight-metrics-"))
     share_between_processes(shared)
     settings: dict[str, Any] = {
