@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import rfc8785
 
@@ -26,9 +26,9 @@ class Payload:
     indicators  codes of red flags
     """
 
-    values: tuple[str | None, ...]
-    fields: Mapping[str, str]
-    indicators: tuple[str, ...]
+    values: tuple[str | None, ...] = field(repr=False)
+    fields: Mapping[str, str] = field(repr=False)
+    indicators: tuple[str, ...] = field(repr=False)
 
 
 class UnfitPayload(Exception):

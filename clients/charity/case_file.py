@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from clients.charity.agreement_check import Payload
@@ -24,7 +24,7 @@ class CaseEntry:
 
     kind: str
     match: str
-    value: str | None
+    value: str | None = field(repr=False)
     proven: bool
     set_aside: bool
 
@@ -45,8 +45,8 @@ class CaseRecord:
     expires_at: int
     is_open: bool
     reasons: tuple[str, ...]
-    fields: Mapping[str, str]
-    indicators: tuple[str, ...]
+    fields: Mapping[str, str] = field(repr=False)
+    indicators: tuple[str, ...] = field(repr=False)
     entries: tuple[CaseEntry, ...]
 
 

@@ -9,7 +9,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,9 @@ class OpenedPair:
     """Two opened records of different groups that support each other, with the fields that each of them sealed."""
 
     institution_a: str
-    fields_a: dict[str, str]
+    fields_a: dict[str, str] = field(repr=False)
     institution_b: str
-    fields_b: dict[str, str]
+    fields_b: dict[str, str] = field(repr=False)
     kinds: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Review:
     """A reviewer's verdict on an alert, one of VERDICTS, with a note; Unix seconds."""
 
     verdict: str
-    note: str
+    note: str = field(repr=False)
     written_at: int
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from clients.charity.case_file import CaseFile, CaseMatch, CaseRecord
@@ -96,7 +96,7 @@ class QueueView:
 class Cell:
     """One entry of one record, in the row of its kind."""
 
-    value: str
+    value: str = field(repr=False)
     is_sealed: bool
     match: str
     tint: int
@@ -133,7 +133,7 @@ class MatchView:
     counts: str
     share: int
     owners: str
-    value: str
+    value: str = field(repr=False)
     disagrees: bool
 
 
@@ -153,7 +153,7 @@ class PastReview:
 
     title: str
     style: str
-    note: str
+    note: str = field(repr=False)
     when: Moment
 
 
@@ -178,7 +178,7 @@ class CaseView:
     troubles: tuple[str, ...]
     holder_faults: tuple[str, ...]
     choices: tuple[Choice, ...]
-    note: str
+    note: str = field(repr=False)
     history: tuple[PastReview, ...]
     page: int
     pages: int
@@ -315,12 +315,11 @@ def _column(record: CaseRecord, now: int) -> Column:
 
 
 def _lines(records: Sequence[CaseRecord]) -> tuple[Line, ...]:
-    """The comparison: a line for each kind, shared ones first; then agreed fields; then indicators."""
-    kinds = dict.fromkeys(entry.kind for record in records for entry in record.entries)
-    shared = {entry.kind for record in records for entry in record.entries if entry.match}
+    """The comparison: a line for each kind, in the order of what matches; then agreed fields; then indicators."""
+    kinds = {entry.kind for record in records for entry in record.entries}
     lines = [
         Line(kind_name(kind), tuple(_entry_cells(record, kind) for record in records))
-        for kind in sorted(kinds, key=lambda kind: (kind not in shared, kind_name(kind)))
+        for kind in sorted(kinds, key=lambda kind: (_first_match(records, kind), kind_name(kind)))
     ]
     for name in sorted({name for record in records for name in record.fields}):
         lines.append(Line(_field_name(name), tuple(_plain_cells(record.fields.get(name)) for record in records)))
@@ -328,6 +327,12 @@ def _lines(records: Sequence[CaseRecord]) -> tuple[Line, ...]:
         cells = tuple(tuple(cell for code in record.indicators for cell in _plain_cells(code)) for record in records)
         lines.append(Line("Indicators", cells))
     return tuple(lines)
+
+
+def _first_match(records: Sequence[CaseRecord], kind: str) -> tuple[int, str]:
+    """Orders kinds as their first match is lettered (Z before AA), and those that match nothing last."""
+    names = [entry.match for record in records for entry in record.entries if entry.kind == kind and entry.match]
+    return min(((len(name), name) for name in names), default=(1000, ""))
 
 
 def _entry_cells(record: CaseRecord, kind: str) -> tuple[Cell, ...]:
