@@ -58,6 +58,7 @@ def worked_keys(documents: object) -> WorkedKeys | None:
         keys = {
             family: join({int(index): bytes.fromhex(share) for index, share in by_index.items()}, epoch.t_h)
             for family, by_index in named.items()
+            if len(by_index) >= epoch.t_h
         }
         for family, by_index in named.items():
             for index, share in by_index.items():

@@ -9,6 +9,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from clients.charity.desk.access import Access
 from clients.charity.desk.app import create_app
 from clients.charity.office import Office
+from crypto import second_hpke
 from runtime.console import emit, say
 from runtime.exits import ExitCode, UserError
 
@@ -22,6 +23,8 @@ class _QuietHandler(WSGIRequestHandler):
 
 def run_desk(office: Office, port: int) -> None:
     """Serve `office` on a port of the loopback address (0: a free one), print the address, go on until interrupted."""
+    if second_hpke.available():
+        second_hpke.self_check()
     try:
         listener = socket.create_server((LOOPBACK, port))
     except OSError:
