@@ -41,8 +41,8 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    identifier: NamedIdentifier
-    encoded: bytes
+    identifier: NamedIdentifier = field(repr=False)
+    encoded: bytes = field(repr=False)
 
 
 class Blinder:
