@@ -23,13 +23,19 @@ UNKNOWN_COUNTRY = "ZZ"
 
 _ALONE = {"email": ("email", "address"), "bank-account": ("iban", "iban"), "crypto-address": ("wallet", "address")}
 """Kinds that one column makes: the column, and the name of the kind's part."""
-_WITH_COUNTRY = {
-    "phone": ("phone", "number"),
+_OF_A_COUNTRY = {
     "national-id": ("national_id", "number"),
     "passport": ("passport", "number"),
     "vehicle-plate": ("plate", "plate"),
 }
-"""Kinds whose column is read by the row's country where there is one."""
+"""Kinds whose numbers are some country's. A row's country is where somebody lives, not who issued a passport, and not
+every file has the column: all are taken as of an unknown country, so that no two files disagree about one number.
+"""
+_CONSTANTS = {
+    "country": UNKNOWN_COUNTRY,
+    # A handle may stand without its platform; "any" meets only other handles of which nobody knows the platform.
+    "platform": "any",
+}
 _SAMPLE = 2000
 _INSTITUTION_ID = re.compile(r"[a-z0-9.-]{1,64}", re.ASCII)
 
@@ -81,38 +87,44 @@ def mapping_toml(own: OwnFile, *, region: str | None) -> str:
     payload = {RECORD_ID: "id", **({NOTE: NOTE} if NOTE in own.columns else {})}
     source = {"path": str(own.path.absolute()), "delimiter": own.format.delimiter, "encoding": own.format.encoding}
     lines = ["[source]", *_lines(source), "[row]", 'id = "id"', "[defaults]", *_lines(defaults), "[columns]"]
-    lines += [f"{_text(kind)} = {_table(parts)}" for kind, parts in _identifiers(own.columns).items()]
+    lines += [f"{_text(kind)} = {parts}" for kind, parts in _identifiers(own.columns).items()]
     lines += ["[payload]", *_lines(payload), "[filter]", "all_rows = true", ""]
     return "\n".join(lines)
 
 
-def _identifiers(columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """The columns of each kind's parts, for the kinds that this header can make."""
+def _identifiers(columns: tuple[str, ...]) -> dict[str, str]:
+    """Each kind that this header can make, and the TOML table of its parts."""
     has = frozenset(columns).__contains__
     country = {"country": "country"} if has("country") else {}
-    made = {kind: {part: column} for kind, (column, part) in _ALONE.items() if has(column)}
-    made |= {kind: {part: column} | country for kind, (column, part) in _WITH_COUNTRY.items() if has(column)}
+    made = {kind: _table({part: column}) for kind, (column, part) in _ALONE.items() if has(column)}
+    made |= {kind: _table({part: column}, "country") for kind, (column, part) in _OF_A_COUNTRY.items() if has(column)}
+    if has("phone"):
+        made["phone"] = _table({"number": "phone"} | country)
     if has("handle"):
-        made["web-handle"] = {"handle": "handle"}
+        made["web-handle"] = _table({"handle": "handle"}, "platform")
     if has("date_of_birth") and has("given_name") and has("family_name"):
-        made["person.name-birthdate"] = {part: part for part in ("given_name", "family_name", "date_of_birth")}
+        made["person.name-birthdate"] = _table(_same("given_name", "family_name", "date_of_birth"))
     elif has("date_of_birth") and has("full_name"):
-        made["person.name-birthdate"] = {"full_name": "full_name", "date_of_birth": "date_of_birth"}
-    if has("street") and (has("postcode") or has("city")):
-        places = {part: part for part in ("postcode", "city") if has(part)}
-        made["address.postal"] = {"street": "street"} | places | country
+        made["person.name-birthdate"] = _table(_same("full_name", "date_of_birth"))
+    places = _same(*filter(has, ("postcode", "city")))
+    if has("street") and places:
+        made["address.postal"] = _table(_same("street") | places | country)
     return made
+
+
+def _same(*names: str) -> dict[str, str]:
+    """Parts that are called as their columns are."""
+    return {name: name for name in names}
 
 
 def _lines(values: Mapping[str, str]) -> list[str]:
     return [f"{key} = {_text(value)}" for key, value in values.items()]
 
 
-def _table(parts: Mapping[str, str]) -> str:
-    # A handle may stand without its platform; "any" meets only other handles of which nobody knows the platform.
-    constants = {"platform": '{ value = "any" }'} if "handle" in parts else {}
+def _table(parts: Mapping[str, str], *constants: str) -> str:
+    """An inline table: each part's column, and what stands in where there is no column for a part."""
     pairs = [f"{part} = {_text(column)}" for part, column in parts.items()]
-    pairs += [f"{part} = {value}" for part, value in constants.items()]
+    pairs += [f"{part} = {{ value = {_text(_CONSTANTS[part])} }}" for part in constants]
     return "{ " + ", ".join(pairs) + " }"
 
 

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROW = re.compile(r"^\| (?P<what>[^|]+) \| `(?P<file>[a-z_0-9]+\.json)` `(?P<path>[^`]+)` \| `(?P<shown>[^`]+)` \|$", re.M)
+ROW = re.compile(
+    r"^\| (?P<what>[^|]+) \| `(?P<file>[a-z_0-9]+\.json)` `(?P<path>[^`]+)` \| `(?P<shown>[^`]+)` \|$", re.MULTILINE
+)
 
 
 def value_at(file: str, path: str) -> str:
