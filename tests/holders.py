@@ -6,6 +6,7 @@ Built on tests.agreement_world. `serve_in_process` gives applications that wire 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -275,6 +276,16 @@ class HolderProcesses(Holders):
                 pass
             time.sleep(0.1)
         raise AssertionError((self.homes[index] / "holder.log").read_text("utf-8", errors="replace"))
+
+    def counted(self, index: int, institution_id: str, family: str) -> int:
+        """What `crosslight holder counts` shows of today, as an operator would read it beside the running service."""
+        command = [sys.executable, "-m", "cli", "holder", "counts", "--home", str(self.homes[index]), "--json"]
+        shown = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, check=True).stdout
+        return sum(
+            row["elements"]
+            for row in json.loads(shown)
+            if (row["institution_id"], row["family"]) == (institution_id, family)
+        )
 
     def kill(self, index: int) -> None:
         """End a holder's processes at once, as a power cut would."""
