@@ -195,7 +195,7 @@ class InProcessBroker:
             return SubmissionStatus("committed", (), self.committed[idempotency_key])
         verify(self.world.parties[INSTITUTION].signing_key.public_key, opening.statement, opening.signature)
         statement = SubmissionStatement.decode(opening.statement)
-        assert statement.seq == self.last_seq + 1, "the broker wants exactly one higher"
+        self._check_next(statement.seq)
         _, parts = self.submissions.setdefault(idempotency_key, (opening, {}))
         missing = tuple(number for number in range(opening.parts) if number not in parts)
         return SubmissionStatus("open", missing)
@@ -238,7 +238,7 @@ class InProcessBroker:
         self.received.append(("withdraw", signed.statement + signed.signature))
         if signed.statement not in self.withdrawals:
             statement = WithdrawalStatement.decode(signed.statement)
-            assert statement.seq == self.last_seq + 1, "the broker wants exactly one higher"
+            self._check_next(statement.seq)
             for handle in statement.handles:
                 self.records.pop(handle, None)
                 self.tombstones.add(handle)
@@ -260,6 +260,10 @@ class InProcessBroker:
             for record in self.records.values()
             for entry in records.check_record(record).entries
         }
+
+    def _check_next(self, seq: int) -> None:
+        if seq != self.last_seq + 1:
+            raise RemoteProblem(409, "sequence", "Sequence", f"The next number is {self.last_seq + 1}, not {seq}.")
 
     def _fail(self, where: str) -> None:
         if self.is_down:

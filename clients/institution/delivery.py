@@ -12,12 +12,11 @@ from clients.institution.membership import Membership
 from clients.institution.outbox import (
     PendingSubmission,
     PendingWithdrawal,
-    first_submission,
+    first_waiting,
     lowest_undelivered,
     mark_delivered,
     next_seq,
     part,
-    pending_withdrawals,
 )
 from clients.institution.receipts import Expected, check_receipt
 from clients.institution.state import State
@@ -92,23 +91,16 @@ class Delivery:
             )
         return status
 
-    def send_all(self) -> int:
-        """Send everything that waits for the broker, and return how many statements it has signed for."""
+    def send_all(self, up_to: int | None = None) -> int:
+        """Send everything that waits for the broker (up to a seq), and return how many statements it has signed for."""
         sent = 0
-        while True:
-            submission = first_submission(self.state)
-            withdrawal = None if submission else self._first_withdrawal()
-            if submission is not None:
-                self._send_submission(submission)
-            elif withdrawal is not None:
-                self._send_withdrawal(withdrawal)
+        while (waiting := first_waiting(self.state)) is not None and (up_to is None or waiting.seq <= up_to):
+            if isinstance(waiting, PendingSubmission):
+                self._send_submission(waiting)
             else:
-                return sent
+                self._send_withdrawal(waiting)
             sent += 1
-
-    def _first_withdrawal(self) -> PendingWithdrawal | None:
-        waiting = pending_withdrawals(self.state, self.membership.holders)
-        return next((each for each in waiting if not each.at_broker), None)
+        return sent
 
     def _send_submission(self, pending: PendingSubmission) -> None:
         key = pending.idempotency_key
@@ -133,34 +125,6 @@ class Delivery:
     def _close(self, seq: int, statement: bytes, receipt: Receipt) -> None:
         expected = Expected(self.membership.epoch_id, self.membership.institution_id, seq, statement)
         mark_delivered(self.state, seq, check_receipt(receipt, expected, self.broker_key), unix(self.clock))
-
-
-def adopt_sequence(state: State, last_seq: int) -> int:
-    """After a loss of the local state: go on behind the broker's count, and return how many waiting statements fell.
-
-    What waits under numbers that the broker has given away is dropped, and its rows are sent anew.
-    """
-    with state.transaction() as connection:
-        dropped: int = connection.execute("SELECT count(*) FROM statements WHERE delivered_at IS NULL").fetchone()[0]
-        connection.execute(
-            """DELETE FROM source_rows WHERE handle IN (SELECT handle FROM records WHERE submission_seq IN
-               (SELECT seq FROM statements WHERE delivered_at IS NULL))"""
-        )
-        connection.execute(
-            "UPDATE records SET withdrawal_seq = NULL WHERE withdrawal_seq IN "
-            "(SELECT seq FROM statements WHERE delivered_at IS NULL)"
-        )
-        for table, column in (("parts", "seq"), ("acknowledgements", "seq"), ("records", "submission_seq")):
-            connection.execute(
-                f"DELETE FROM {table} WHERE {column} IN "  # noqa: S608  (names of this function)
-                "(SELECT seq FROM statements WHERE delivered_at IS NULL)"
-            )
-        connection.execute("DELETE FROM statements WHERE delivered_at IS NULL")
-        connection.execute(
-            "INSERT INTO facts VALUES ('adopted_seq', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (last_seq.to_bytes(8, "big"),),
-        )
-    return dropped
 
 
 def _refused(what: str, problem: RemoteProblem) -> UserError:

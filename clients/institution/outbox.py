@@ -92,7 +92,7 @@ def store_submission(
             ],
         )
         replaced = [rows[each.place].replaces for each in submission.records]
-        _insert_withdrawals(state, [handle for handle in replaced if handle is not None], author, now)
+        insert_withdrawals(state, [handle for handle in replaced if handle is not None], author, now)
         journal.forget(submission.chunks)
 
 
@@ -102,7 +102,7 @@ def store_unsent_rows(state: State, rows: Sequence[RowUpdate], author: Author, n
         return
     with state.transaction() as connection:
         connection.executemany(_SET_ROW, [(row.row_key, row.raw_digest, row.content_digest, None) for row in rows])
-        _insert_withdrawals(state, [row.replaces for row in rows if row.replaces is not None], author, now)
+        insert_withdrawals(state, [row.replaces for row in rows if row.replaces is not None], author, now)
 
 
 def store_unchanged_rows(state: State, rows: Sequence[RowUpdate]) -> None:
@@ -120,25 +120,28 @@ def store_gone_rows(state: State, rows: Sequence[tuple[bytes, bytes | None]], au
     """In one transaction: forget rows (row key, live handle) and withdraw their records."""
     with state.transaction() as connection:
         connection.executemany("DELETE FROM source_rows WHERE row_key = ?", [(key,) for key, _ in rows])
-        _insert_withdrawals(state, [handle for _, handle in rows if handle is not None], author, now)
+        insert_withdrawals(state, [handle for _, handle in rows if handle is not None], author, now)
 
 
 def store_withdrawal(state: State, handles: Sequence[bytes], author: Author, now: int) -> None:
     """In one transaction: withdraw records by handle; their rows are sent no more until they change."""
     with state.transaction() as connection:
         connection.executemany("UPDATE source_rows SET handle = NULL WHERE handle = ?", [(each,) for each in handles])
-        _insert_withdrawals(state, handles, author, now)
+        insert_withdrawals(state, handles, author, now)
 
 
-def first_submission(state: State) -> PendingSubmission | None:
-    """The submission that has the lowest undelivered seq, unless that is a withdrawal's."""
+def first_waiting(state: State) -> PendingSubmission | PendingWithdrawal | None:
+    """The statement that has the lowest undelivered seq."""
     row = state.connection.execute(
-        """SELECT seq, idempotency_key, statement, count, opening, form FROM statements
+        """SELECT seq, form, statement, signature, count, idempotency_key, opening FROM statements
            WHERE delivered_at IS NULL ORDER BY seq LIMIT 1"""
     ).fetchone()
-    if row is None or row[5] != "submission":
+    if row is None:
         return None
-    return PendingSubmission(row[0], row[1], row[2], row[3], decode_message(OpenSubmission, row[4]))
+    seq, form, statement, signature, count, key, opening = row
+    if form == "submission":
+        return PendingSubmission(seq, key, statement, count, decode_message(OpenSubmission, opening))
+    return PendingWithdrawal(seq, SignedStatement(statement, signature), count, False, frozenset())
 
 
 def part(state: State, seq: int, number: int) -> bytes:
@@ -226,7 +229,7 @@ def _insert_submission(connection: sqlite3.Connection, submission: Submission, n
     )
 
 
-def _insert_withdrawals(state: State, handles: Iterable[bytes], author: Author, now: int) -> None:
+def insert_withdrawals(state: State, handles: Iterable[bytes], author: Author, now: int) -> None:
     """The withdrawal of any number of handles as one or more statements, within the caller's transaction."""
     ordered = sorted(set(handles))
     for start in range(0, len(ordered), WITHDRAWAL_LIMIT):

@@ -29,9 +29,10 @@ _FIRST = (
     "CREATE INDEX records_by_submission ON records (submission_seq)",
     # Statements in the order of their seq, with the key that signed them. Until delivered_at (the broker's receipt) is
     # set, a statement is part of the outbox; `opening` is a submission's first message, gone with its parts after that.
+    # 'void' is a withdrawal for the broker alone, of records that it never took, in place of their submission.
     """CREATE TABLE statements (
         seq INTEGER PRIMARY KEY,
-        form TEXT NOT NULL CHECK (form IN ('submission', 'withdrawal')),
+        form TEXT NOT NULL CHECK (form IN ('submission', 'withdrawal', 'void')),
         statement BLOB NOT NULL,
         signature BLOB NOT NULL,
         public_key BLOB NOT NULL,

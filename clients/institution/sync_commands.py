@@ -15,8 +15,8 @@ from typing import Any, cast
 import click
 
 from clients.institution import rotation
+from clients.institution.adoption import adopt_sequence as adopt
 from clients.institution.contact import AskBroker, Contact, InstitutionHome, contact, open_home
-from clients.institution.delivery import adopt_sequence
 from clients.institution.links import Network
 from clients.institution.mapping import RowMapping, check_terms
 from clients.institution.mapping_file import load_mapping
@@ -92,7 +92,9 @@ def _opened(
 @click.option("--allow-empty", is_flag=True, help="A source of 0 rows is meant: withdraw everything.")
 @click.option("--allow-shrink", is_flag=True, help="That more than half of the live rows are gone is meant.")
 @click.option(
-    "--adopt-sequence", is_flag=True, help="The local state was lost: go on with the broker's count of statements."
+    "--adopt-sequence",
+    is_flag=True,
+    help="The local state was lost, or the broker refuses the outbox for good: go on behind the broker's count.",
 )
 @home_option
 @passphrase_option
@@ -131,7 +133,8 @@ def sync(
         check_terms(mapping, terms)
         tools = parts(opened.contact, opened.state, mapping.fingerprint, opened.clock)
         if adopt_sequence:
-            _adopt(opened)
+            adopted = adopt(opened.state, tools.delivery, tools.author, unix(opened.clock))
+            say(f"Going on behind the broker's {adopted.last_seq} statements; {adopted.dropped} are made anew.")
         options = Options(records, allow_empty, allow_shrink)
         report = Sync(tools, _source(mapping, terms), options, progress).run()
     emit(report_to_json(report), lambda: render_report(report))
@@ -253,12 +256,6 @@ def _source(mapping: RowMapping, terms: Terms) -> Source:
     return Source(
         lambda: read_rows(mapping), lambda row: prepare_row(cast(Row, row), mapping, terms), mapping.fingerprint
     )
-
-
-def _adopt(opened: _Opened) -> None:
-    last_seq = opened.contact.links.broker.status().last_seq
-    dropped = adopt_sequence(opened.state, last_seq)
-    say(f"Going on behind the broker's {last_seq} statements; {dropped} that waited here are made anew.")
 
 
 def _chosen(opened: _Opened, row_ids: list[str], handles: tuple[str, ...], everything: bool) -> tuple[list[bytes], int]:
