@@ -11,7 +11,7 @@ from flask import Flask, render_template
 from werkzeug.exceptions import HTTPException
 
 from clients.charity.desk.access import Access, guard
-from clients.charity.desk.presentation import FILTERS
+from clients.charity.desk.queue_page import FILTERS
 from clients.charity.desk.views import LOCK, OFFICE, desk
 from clients.charity.office import Office
 from runtime.exits import UserError

@@ -10,7 +10,8 @@ from flask import Blueprint, Response, abort, current_app, redirect, render_temp
 from werkzeug.wrappers import Response as BaseResponse
 
 from clients.charity.case_file import CaseFile
-from clients.charity.desk.presentation import FILTERS, present_case, present_queue
+from clients.charity.desk.case_page import present_case
+from clients.charity.desk.queue_page import FILTERS, present_queue
 from clients.charity.office import Office
 from clients.charity.store import VERDICTS
 from runtime.exits import ExitCode, UserError

@@ -1,6 +1,6 @@
-"""What the desk's templates show: words, groups and order, made of the queue and of case files.
+"""One alert as the desk shows it: what matches, records side by side, what stays shut, verdicts. Pure functions.
 
-Pure functions of plain values; no template decides anything that stands here.
+No template decides anything that stands here.
 """
 
 from __future__ import annotations
@@ -8,15 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from clients.charity.case_file import CaseFile, CaseMatch, CaseRecord
-from clients.charity.office import QueueItem
+from clients.charity.desk.summary import Moment, moment, state_of, title_of, verdict_title
 from clients.charity.rendering import VERDICT_NAMES
 from clients.charity.store import Review
-from clients.charity.words import counted, kind_name, within_sentence
+from clients.charity.words import counted, kind_name
 
-QUEUE_PAGE = 50
 RECORDS_PAGE = 6
 TINTS = 6
 
@@ -28,68 +26,6 @@ VERDICT_ADVICE = {
     "unclear": "Look again when more is known.",
     "no-concern": "A coincidence, or no sign of harm.",
 }
-
-
-@dataclass(frozen=True)
-class Filter:
-    """One way to look at the queue."""
-
-    name: str
-    title: str
-
-
-FILTERS = (
-    Filter("waiting", "To review"),
-    Filter("pursued", "Worth pursuing"),
-    Filter("reviewed", "Reviewed"),
-    Filter("all", "All"),
-)
-
-
-@dataclass(frozen=True)
-class Tab:
-    """A filter as the page shows it."""
-
-    name: str
-    title: str
-    count: int
-    is_chosen: bool
-
-
-@dataclass(frozen=True)
-class Row:
-    """One alert in the queue."""
-
-    alert_id: str
-    title: str
-    detail: str
-    when: Moment
-    score: int
-    state: str
-    state_style: str
-    verdict: str
-    verdict_style: str
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A time for people and for programs."""
-
-    exact: str
-    iso: str
-    ago: str
-
-
-@dataclass(frozen=True)
-class QueueView:
-    """The queue page."""
-
-    tabs: tuple[Tab, ...]
-    rows: tuple[Row, ...]
-    chosen: str
-    page: int
-    pages: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -184,37 +120,17 @@ class CaseView:
     pages: int
 
 
-def moment(seconds: int, now: int) -> Moment:
-    """Unix seconds as a date, an ISO time and a distance from `now`."""
-    when = datetime.fromtimestamp(seconds, UTC)
-    exact = f"{when.day} {when.strftime('%B %Y, %H:%M')} UTC"
-    return Moment(exact, when.strftime("%Y-%m-%dT%H:%M:%SZ"), _distance(now - seconds))
-
-
-def present_queue(items: Sequence[QueueItem], chosen: str, page: int, now: int) -> QueueView:
-    """The queue through one filter, one page of it; an unknown filter is the first."""
-    names = [each.name for each in FILTERS]
-    chosen = chosen if chosen in names else names[0]
-    by_filter = {name: [item for item in items if _passes(item, name)] for name in names}
-    found = by_filter[chosen]
-    pages = max(1, math.ceil(len(found) / QUEUE_PAGE))
-    page = min(max(1, page), pages)
-    shown = found[(page - 1) * QUEUE_PAGE : page * QUEUE_PAGE]
-    tabs = tuple(Tab(each.name, each.title, len(by_filter[each.name]), each.name == chosen) for each in FILTERS)
-    return QueueView(tabs, tuple(_row(item, now) for item in shown), chosen, page, pages, len(found))
-
-
 def present_case(case: CaseFile, reviews: Sequence[Review], page: int, now: int) -> CaseView:
     """The page of an alert; records that are open come first, six of them side by side."""
     order = sorted(range(len(case.records)), key=lambda number: not case.records[number].is_open)
     pages = max(1, math.ceil(len(order) / RECORDS_PAGE))
     page = min(max(1, page), pages)
     records = [case.records[number] for number in order[(page - 1) * RECORDS_PAGE : page * RECORDS_PAGE]]
-    state, style = _state(case)
+    state, style = state_of(case)
     latest = reviews[-1] if reviews else None
     return CaseView(
         alert_id=case.alert_id,
-        title=_title([match.kind for match in case.matches], case.institutions),
+        title=title_of([match.kind for match in case.matches], case.institutions),
         summary=f"{counted(len(case.records), 'record')} of {counted(len(case.institutions), 'institution')}",
         raised=moment(case.raised_at, now),
         state=state,
@@ -232,61 +148,12 @@ def present_case(case: CaseFile, reviews: Sequence[Review], page: int, now: int)
         choices=_choices(latest),
         note=latest.note if latest is not None else "",
         history=tuple(
-            PastReview(_verdict_title(each.verdict), each.verdict, each.note, moment(each.written_at, now))
+            PastReview(verdict_title(each.verdict), each.verdict, each.note, moment(each.written_at, now))
             for each in reversed(reviews)
         ),
         page=page,
         pages=pages,
     )
-
-
-def _passes(item: QueueItem, name: str) -> bool:
-    verdict = item.review.verdict if item.review is not None else "unreviewed"
-    if name == "waiting":
-        return verdict in ("unreviewed", "unclear") and item.entry.is_listed
-    if name == "pursued":
-        return verdict == "pursue"
-    return name == "all" or verdict != "unreviewed"
-
-
-def _row(item: QueueItem, now: int) -> Row:
-    entry = item.entry
-    verdict = item.review.verdict if item.review is not None else "unreviewed"
-    state, style = _state(item.case) if item.case is not None else ("Not opened yet", "waiting")
-    if not entry.is_listed:
-        state, style = "Taken back", "shut"
-    return Row(
-        alert_id=entry.alert_id,
-        title=_title([match.kind for match in item.case.matches] if item.case else entry.kinds, entry.institutions),
-        detail=f"{counted(entry.records, 'record')} of {', '.join(entry.institutions)}",
-        when=moment(entry.raised_at, now),
-        score=entry.score,
-        state=state,
-        state_style=style,
-        verdict=_verdict_title(verdict),
-        verdict_style=verdict,
-    )
-
-
-def _state(case: CaseFile) -> tuple[str, str]:
-    """How far an alert is, and the style of its badge."""
-    if case.opened:
-        whole = case.opened == len(case.records)
-        return f"{case.opened} of {len(case.records)} open", "open" if whole else "partly"
-    if not case.pairs:
-        return "Below the threshold", "shut"
-    return ("Stays shut", "shut") if case.opened_at else ("Not opened yet", "waiting")
-
-
-def _title(kinds: Sequence[str], institutions: Sequence[str]) -> str:
-    """`Phone number and Passport` in common; the institutions where no kind is known to be shared."""
-    names = [kind_name(kind) for kind in dict.fromkeys(kinds)]
-    if not names:
-        return " and ".join(institutions)
-    listed = [names[0], *map(within_sentence, names[1:])]
-    if len(listed) > 3:
-        return f"{', '.join(listed[:2])} and {len(listed) - 2} more"
-    return f"{', '.join(listed[:-1])} and {listed[-1]}" if len(listed) > 1 else listed[0]
 
 
 def _match(match: CaseMatch, case: CaseFile) -> MatchView:
@@ -355,12 +222,7 @@ def _plain_cells(value: str | None) -> tuple[Cell, ...]:
 
 def _choices(latest: Review | None) -> tuple[Choice, ...]:
     chosen = latest.verdict if latest is not None else "unreviewed"
-    return tuple(Choice(name, _verdict_title(name), VERDICT_ADVICE[name], name == chosen) for name in VERDICT_NAMES)
-
-
-def _verdict_title(verdict: str) -> str:
-    name = VERDICT_NAMES[verdict]
-    return name[0].upper() + name[1:]
+    return tuple(Choice(name, verdict_title(name), VERDICT_ADVICE[name], name == chosen) for name in VERDICT_NAMES)
 
 
 def _field_name(name: str) -> str:
@@ -379,14 +241,3 @@ def _tint(name: str) -> int:
     for letter in name:
         number = number * 26 + ord(letter) - ord("A") + 1
     return (number - 1) % TINTS + 1
-
-
-def _distance(seconds: int) -> str:
-    """`3 hours ago`, `in 12 days`."""
-    size, unit = next(
-        (each for each in ((86400, "day"), (3600, "hour"), (60, "minute")) if abs(seconds) >= each[0]), (0, "")
-    )
-    if not size:
-        return "just now"
-    number = counted(abs(seconds) // size, unit)
-    return f"{number} ago" if seconds > 0 else f"in {number}"
