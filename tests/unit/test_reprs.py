@@ -32,28 +32,28 @@ TELLING = re.compile(
     r"|^plain|^fields|content$|^rest$|^raw$|note$|encoded$|indicators|output|overlap|answers|database_url|^cells$|^row_id$"
 )
 HARMLESS = {
-    "clients.charity.desk.presentation.Line.cells": "each of them hides its value",
-    "clients.charity.desk.case_page.MatchView.share": "a width in percent",
-    "clients.identifiers.placeholders.Placeholders.values": "patterns of the list that is shipped or configured",
-    "clients.institution.flags.Condition.values": "the mapping's, as the institution wrote it",
-    "clients.institution.links.BrokerSession.session": "a SignedSession, whose repr shows nothing",
-    "clients.institution.links.HolderSession.session": "a SignedSession, whose repr shows nothing",
-    "clients.institution.mapping.RowMapping.identifiers": "names of columns",
-    "clients.institution.mapping.RowMapping.indicators": "names of columns",
-    "clients.institution.mapping.RowMapping.payload": "names of columns",
-    "clients.institution.mapping.RowMapping.row_id": "the name of a column",
-    "clients.institution.prepare.PreparedRecord.identifiers": "each of them hides its value",
-    "clients.institution.prepare.PreparedRecord.indicators": "codes of the agreement",
-    "clients.institution.preview.KindTotals.identifiers": "a count",
-    "clients.institution.preview.Preview.indicators_left_out": "a count",
-    "clients.institution.preview.ShownRow.fields": "names of columns",
-    "clients.institution.preview.ShownRow.indicators": "codes of the agreement",
-    "clients.institution.propose.Proposal.indicators": "names of columns",
-    "clients.institution.propose.Proposal.payload": "names of columns",
-    "demo.outcome.Search.values": "a count",
-    "keyholder.holder.State.shares": "EpochShares, whose FamilyShares show nothing",
-    "policies.terms.Terms.fields": "names that the agreement gives to fields",
-    "policies.terms.Terms.indicators": "codes of the agreement",
+    "BrokerSession.session": "a SignedSession, whose repr shows nothing",
+    "Condition.values": "the mapping's, as the institution wrote it",
+    "HolderSession.session": "a SignedSession, whose repr shows nothing",
+    "KindTotals.identifiers": "a count",
+    "Line.cells": "each of them hides its value",
+    "MatchView.share": "a width in percent",
+    "Placeholders.values": "patterns of the list that is shipped or configured",
+    "PreparedRecord.identifiers": "each of them hides its value",
+    "PreparedRecord.indicators": "codes of the agreement",
+    "Preview.indicators_left_out": "a count",
+    "Proposal.indicators": "names of columns",
+    "Proposal.payload": "names of columns",
+    "RowMapping.identifiers": "names of columns",
+    "RowMapping.indicators": "names of columns",
+    "RowMapping.payload": "names of columns",
+    "RowMapping.row_id": "the name of a column",
+    "Search.values": "a count",
+    "ShownRow.fields": "names of columns",
+    "ShownRow.indicators": "codes of the agreement",
+    "State.shares": "EpochShares, whose FamilyShares show nothing",
+    "Terms.fields": "names that the agreement gives to fields",
+    "Terms.indicators": "codes of the agreement",
 }
 CANARY = bytes.fromhex("c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0f1")
 
@@ -71,7 +71,7 @@ def dataclasses_of_the_project() -> Iterator[type]:
 
 
 def name_of(cls: type, field: str) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}.{field}"
+    return f"{cls.__qualname__}.{field}"
 
 
 ALL = sorted(set(dataclasses_of_the_project()), key=lambda cls: (cls.__module__, cls.__qualname__))
