@@ -39,7 +39,7 @@ from runtime.console import emit, json_option, say
     help="Write the pairs that were found to this file, in truth.csv's form.",
 )
 @click.option("--database", type=click.Choice(["sqlite", "postgres"]), default="sqlite", show_default=True)
-@click.option("--region", help="Country (two letters) of numbers that are written without one.")
+@click.option("--region", help="Country (two letters) of numbers written without one; else found in the files.")
 @click.option(
     "--people",
     "customers",

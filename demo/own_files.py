@@ -8,12 +8,14 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clients.institution.csv_format import CsvFormat, find_format
 from clients.institution.propose import date_order
+from clients.institution.regions import country_regions, decided, iban_regions, phone_regions
 from runtime.exits import ExitCode, UserError
 
 TRUTH_FILE = "truth.csv"
@@ -50,6 +52,7 @@ class OwnFile:
     rows: int
     format: CsvFormat
     dates: str | None
+    regions: Counter[str]
 
 
 def read_folder(folder: Path) -> list[OwnFile]:
@@ -71,17 +74,30 @@ def read_file(path: Path) -> OwnFile:
         columns = tuple(reader.fieldnames or ())
         if "id" not in columns:
             raise UserError(f"{path.name} has no column id.", ExitCode.INPUT_REFUSED)
-        sample = [row.get("date_of_birth") or "" for row, _ in zip(reader, range(_SAMPLE), strict=False)]
+        sample = [row for row, _ in zip(reader, range(_SAMPLE), strict=False)]
         rows = len(sample) + sum(1 for _ in reader)
-    return OwnFile(institution_id, path, columns, rows, found, date_order(sample))
+    dates = date_order(row.get("date_of_birth") or "" for row in sample)
+    return OwnFile(institution_id, path, columns, rows, found, dates, _regions(sample))
 
 
-def mapping_toml(own: OwnFile, *, region: str | None) -> str:
+def _regions(sample: list[dict[str, str]]) -> Counter[str]:
+    """How often each country shows in a file's international numbers, IBANs and countries."""
+    phones, ibans, countries = ([row.get(name) or "" for row in sample] for name in ("phone", "iban", "country"))
+    return phone_regions(phones) + iban_regions(ibans) + country_regions(countries)
+
+
+def region_of(own: OwnFile, files: Sequence[OwnFile]) -> str:
+    """The country of a file's national telephone numbers: what the file shows, else all files together, else ZZ."""
+    together = sum((each.regions for each in files), Counter[str]())
+    return decided(own.regions) or decided(together) or UNKNOWN_COUNTRY
+
+
+def mapping_toml(own: OwnFile, *, region: str) -> str:
     """The mapping for one file: every column that is known becomes an identifier or a sealed field; all rows are sent.
 
-    `region` is the country of numbers written without one (ISO 3166-1, two letters).
+    `region` is the country of numbers and addresses written without one (ISO 3166-1, two letters; ZZ is unknown).
     """
-    defaults = {"country": region or UNKNOWN_COUNTRY, **({"region": region} if region else {})}
+    defaults = {"country": region, "region": region}
     if own.dates:
         defaults["dates"] = own.dates
     payload = {RECORD_ID: "id", **({NOTE: NOTE} if NOTE in own.columns else {})}

@@ -15,7 +15,7 @@ from typing import Any
 
 from broker import settings as broker_settings
 from demo.ceremony import HOLDERS, RECIPIENT, Institution, hold_ceremony
-from demo.own_files import RECORD_ID, OwnFile, mapping_toml
+from demo.own_files import RECORD_ID, OwnFile, mapping_toml, region_of
 from demo.processes import Finished, Processes, free_port
 from keyholder import settings as holder_settings
 from policies.terms import Terms
@@ -104,7 +104,8 @@ class Scenario:
             )
         for own in self.files:
             home = self.home(own.institution_id)
-            (home / "mapping.toml").write_text(mapping_toml(own, region=self._region), "utf-8")
+            region = self._region or region_of(own, self.files)
+            (home / "mapping.toml").write_text(mapping_toml(own, region=region), "utf-8")
 
     def start(self) -> None:
         """Start broker, worker and key holders, and wait until all are ready."""

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from clients.identifiers.countries import country_code
 from clients.identifiers.kind import DateOrder, Hints
 from clients.institution.header_words import FLAG, INDICATORS, NOTE, ROW_ID
 from clients.institution.proposed_columns import Line, propose_columns
-from clients.institution.sample import LEAST_SHARE, Sample, take_sample
+from clients.institution.regions import country_regions, decided, iban_regions, phone_regions
+from clients.institution.sample import Sample, take_sample
 from clients.institution.source import CSV, SQL, SourceSettings, open_source, type_by_name
 from policies.terms import Terms
 from runtime.exits import ExitCode, UserError
@@ -76,7 +75,7 @@ def propose(source: str, query: str | None, folder: Path, wishes: Wishes) -> Pro
     sample = take_sample(opened)
     hints_region = _region(sample, wishes)
     hints_country = _country(sample, wishes)
-    dates = [value for column in sample.columns("date_of_birth") for value in sample.values[column]]
+    dates = _values(sample, "date_of_birth")
     lines = propose_columns(sample, Hints(hints_region[0], hints_country[0], date_order(dates)))
     if not lines:
         raise UserError(
@@ -209,19 +208,19 @@ def _row_id(sample: Sample) -> tuple[str, str]:
 def _region(sample: Sample, wishes: Wishes) -> tuple[str | None, str]:
     if wishes.region:
         return wishes.region, "as told"
-    ibans = Counter(value[:2].upper() for column in sample.columns("iban") for value in sample.values[column])
-    countries = _countries(sample)
-    for counter, what in ((ibans, "IBANs"), (countries, "countries")):
-        if counter:
-            code, count = counter.most_common(1)[0]
-            if count >= 3 and count >= LEAST_SHARE * counter.total() and country_code(code) == code:
-                return code, f"{count} of {counter.total()} {what} in the sample are of {code}"
+    for votes, what in (
+        (phone_regions(_values(sample, "phone")), "international numbers"),
+        (iban_regions(_values(sample, "iban")), "IBANs"),
+        (country_regions(_values(sample, "country")), "countries"),
+    ):
+        region = decided(votes)
+        if region:
+            return region, f"{votes[region]} of {votes.total()} {what} in the sample are of {region}"
     return None, "without it, telephone numbers without a country code are rejected"
 
 
-def _countries(sample: Sample) -> Counter[str]:
-    codes = (country_code(value) for column in sample.columns("country") for value in sample.values[column])
-    return Counter(code for code in codes if code)
+def _values(sample: Sample, meaning: str) -> list[str]:
+    return [value for column in sample.columns(meaning) for value in sample.values[column]]
 
 
 def _country(sample: Sample, wishes: Wishes) -> tuple[str | None, str]:
