@@ -108,8 +108,14 @@ def sign_epoch(file: Path, generated: tuple[Path, ...], home: Path, passphrase_f
     trust = trust_of(home)
     read = trust.review_epoch(signed.document)
     place = PartyHome(home)
-    if place.card.party_id not in _signers(trust.enrolment):
+    signers = _signers(trust.enrolment)
+    if place.card.party_id not in signers:
         raise DocumentRefused(f"{place.card.party_id} does not sign epochs: key holders and institutions do.")
+    if signers[place.card.party_id] != place.card.signing_key:
+        raise DocumentRefused(
+            f"Epochs are signed under the keys of the enrolment, and {place.card.party_id} has a newer one by now: the "
+            "quorum of the other institutions signs this epoch, or all parties make a new enrolment."
+        )
     if generated:
         check_certificates(read, [read_generated_key(path) for path in generated], trust.enrolment)
     ring = place.key_ring(passphrase_reader(passphrase_file))

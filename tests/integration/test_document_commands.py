@@ -197,6 +197,19 @@ def test_a_recipient_and_the_broker_do_not_sign_epochs_or_rosters(folder, capsys
             assert "does not sign" in capsys.readouterr().err
 
 
+def test_a_key_that_the_enrolment_does_not_name_signs_no_epoch(folder, capsys, tmp_path):
+    home, copy = tmp_path / "bank-a", tmp_path / "epoch.json"
+    shutil.copytree(folder / "bank-a", home)
+    shutil.copy(folder / "epoch.json", copy)
+    card = json.loads((home / "card.json").read_text())
+    card["signing_key"] = json.loads((folder / "broker" / "card.json").read_text())["signing_key"]
+    (home / "card.json").write_text(json.dumps(card))
+    before = copy.read_bytes()
+    assert go("epoch", "sign", copy, "--home", home) == ExitCode.DOCUMENTS_REFUSED
+    assert "under the keys of the enrolment" in capsys.readouterr().err
+    assert copy.read_bytes() == before
+
+
 def test_generated_keys_of_another_epoch_or_with_other_commitments_are_refused(folder, capsys, tmp_path):
     out = ("--home", folder / "bank-a", "--out", tmp_path / "epoch.json")
     keys = (folder / "phone_key.json", folder / "record_key.json")
