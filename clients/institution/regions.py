@@ -24,8 +24,10 @@ def phone_regions(phones: Iterable[str]) -> Counter[str]:
     for phone in phones:
         outcome = normalise("phone", {"number": phone})
         if isinstance(outcome, Normalised):
-            # The main country of a code that several share: it reads the national numbers of the others alike.
-            found[phonenumbers.region_code_for_country_code(phonenumbers.parse(outcome.value).country_code)] += 1
+            code = phonenumbers.parse(outcome.value).country_code
+            if code is not None:
+                # The main country of a code that several share: it reads the national numbers of the others alike.
+                found[phonenumbers.region_code_for_country_code(code)] += 1
     found.pop("001", None)  # Codes that belong to no country
     return found
 

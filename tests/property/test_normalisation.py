@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from clients.identifiers import KIND_NAMES, Hints, Normalised, Rejected, normalise
 from clients.identifiers.cleaning import NoText, clean, letters_and_digits, words
+from clients.identifiers.kinds.national_id import SCHEMES
 from clients.identifiers.outcomes import REASONS
 from clients.identifiers.registry import kind_of
 
@@ -142,3 +143,14 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert clean(cleaned) == cleaned
     assert letters_and_digits(letters_and_digits(cleaned)) == letters_and_digits(cleaned)
     assert words(" ".join(words(cleaned))) == words(cleaned)
+
+
+@pytest.mark.parametrize("country", sorted(SCHEMES))
+def test_no_countrys_identity_numbers_crash_or_change_when_normalised_again(country: str) -> None:
+    source = random.Random(f"identity numbers of {country}")
+    for alphabet in ("0123456789", "0123456789-+ABKTX./ ", "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ", "٠１2Äßſİ"):
+        for _ in range(50):
+            check(
+                "national-id",
+                {"number": "".join(source.choices(alphabet, k=source.randint(5, 20))), "country": country},
+            )
