@@ -71,11 +71,12 @@ def read_settings(home: Path, environ: Mapping[str, str] | None = None) -> Holde
 def write_settings(home: Path, values: Mapping[str, str | int]) -> None:
     """Write `holder.toml` with `values`, each under the help text of its setting."""
     helps = {name: field.metadata["help"] for name, field in HolderSettings.__dataclass_fields__.items()}
-    lines = ["# Settings of a key holder. Others, and their defaults: docs/operator.md", ""]
+    lines = ["# Settings of a key holder. Others, and their defaults: docs/reference.md", ""]
     for name, value in values.items():
         text = str(value) if isinstance(value, int) else _quoted(value)
         lines += [f"# {helps[name]}", f"{name} = {text}", ""]
-    write_file(home / SETTINGS_FILE, "\n".join(lines))
+    # A database URL may hold a password.
+    write_file(home / SETTINGS_FILE, "\n".join(lines), mode=0o600)
 
 
 def _quoted(text: str) -> str:

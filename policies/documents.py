@@ -178,14 +178,14 @@ def write_json_file(path: Path, value: object) -> None:
     write_file(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def write_file(path: Path, content: str) -> None:
-    """Write a public text file atomically: a crash leaves the old file or the new one, whole."""
+def write_file(path: Path, content: str, *, mode: int = 0o644) -> None:
+    """Write a text file (public unless `mode` says otherwise) atomically: a crash leaves the old or the new one."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(content)
             file.flush()
-            os.fchmod(file.fileno(), 0o644)
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
