@@ -92,7 +92,7 @@ class Worker:
         view = _begin(connection, number, epoch)
         record_ids = endings.queued_removals(connection, number, _REMOVE_RECORDS)
         remove(connection, view, record_ids, now)
-        endings.forget_removals(connection, number, record_ids)
+        endings.forget_removals(connection, record_ids)
         return True
 
     def _expire(self, connection: Connection, number: int, epoch: Epoch, now: int) -> bool:

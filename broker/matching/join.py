@@ -33,9 +33,9 @@ class Link:
 def join(connection: Connection, view: EpochView, links: Sequence[Link], now: int) -> set[int]:
     """Bring records, meetings and alerts together as `links` say; return the alerts that were touched."""
     records = {record for link in links for record in link.records}
-    labels = components.labels_of(connection, view.epoch, records)
+    labels = components.labels_of(connection, records)
     sets = _connect(links, labels)
-    known = components.alerts_by_number(connection, view.epoch, (each for group in sets for each in group.alerts))
+    known = components.alerts_by_number(connection, (each for group in sets for each in group.alerts))
     created = iter(components.create_alerts(connection, view.epoch, sum(not one.alerts for one in sets), now))
     members: dict[int, int] = {}
     survivors: dict[int, int] = {}
@@ -46,7 +46,7 @@ def join(connection: Connection, view: EpochView, links: Sequence[Link], now: in
         members |= {record: target for record in one.records if record not in labels}
         survivors |= {each: target for each in one.alerts if each != target}
     _merge(connection, view.epoch, survivors, known, now)
-    components.join_records(connection, view.epoch, members)
+    components.join_records(connection, members)
     home = {record: survivors.get(label, label) for record, label in labels.items()} | members
     new = [Meeting(link.tag, link.kind, home[link.records[0]], link.public_key) for link in links if link.alert is None]
     components.create_meetings(connection, view.epoch, new)
@@ -88,7 +88,7 @@ def _merge(connection: Connection, epoch: int, survivors: dict[int, int], known:
     """Merge alerts; what recipients see survives under the name that was raised first, other names are closed."""
     if not survivors:
         return
-    components.merge_alerts(connection, epoch, survivors)
+    components.merge_alerts(connection, survivors)
     merged: dict[int, list[AlertRow]] = defaultdict(list)
     for lost, kept in survivors.items():
         merged[kept].append(known[lost])
@@ -108,7 +108,7 @@ def _merge(connection: Connection, epoch: int, survivors: dict[int, int], known:
                 unseen.add(row.alert)
             else:
                 changed.append(_closed(row, now))
-    components.delete_alerts(connection, epoch, unseen)
+    components.delete_alerts(connection, unseen)
     components.store_alerts(connection, epoch, _names_freed(changed))
     components.store_alerts(connection, epoch, changed)
 

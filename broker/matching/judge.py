@@ -26,9 +26,9 @@ _BATCH = 2000
 def judge(connection: Connection, view: EpochView, records: Collection[int], alerts: Collection[int], now: int) -> None:
     """Decide anew which of `records` open, and with that the state of `alerts`, to which they belong."""
     for batch in _batches(sorted(records)):
-        members, entries = components.neighbourhood(connection, view.epoch, batch)
+        members, entries = components.neighbourhood(connection, batch)
         opened = opening(shown_records(view, members, entries), view.circumstances(now))
-        components.set_opening(connection, view.epoch, batch, opened.keys() & set(batch))
+        components.set_opening(connection, batch, opened.keys() & set(batch))
     _summarise(connection, view, alerts, now)
 
 
@@ -51,13 +51,13 @@ def shown_records(view: EpochView, members: Iterable[Member], entries: Iterable[
 def _summarise(connection: Connection, view: EpochView, alerts: Collection[int], now: int) -> None:
     """Bring what is stored of `alerts` up to date with their records and meetings."""
     tallied: dict[int, list[Tally]] = defaultdict(list)
-    for tally in components.tallies(connection, view.epoch, alerts):
+    for tally in components.tallies(connection, alerts):
         tallied[tally.alert].append(tally)
     kinds: dict[int, set[int]] = defaultdict(set)
-    for label, kind in components.meeting_kinds(connection, view.epoch, alerts):
+    for label, kind in components.meeting_kinds(connection, alerts):
         kinds[label].add(kind)
     changed: list[AlertRow] = []
-    for row in components.alerts_by_number(connection, view.epoch, alerts).values():
+    for row in components.alerts_by_number(connection, alerts).values():
         summary = summarise(view, row, tallied[row.alert], kinds[row.alert], now)
         if summary != row:
             changed.append(summary._replace(changed_at=now))

@@ -39,17 +39,17 @@ def match(connection: Connection, view: EpochView, fresh: Sequence[Standing], no
     """
     index.index_fresh(connection, fresh)
     index.find_crowded(connection)
-    entries = index.crowded_entries(connection, view.epoch)
+    entries = index.crowded_entries(connection)
     if not entries:
         return
-    meetings = {(m.tag, m.kind): m for m in index.crowded_meetings(connection, view.epoch)}
-    sorting = _apply_caps(view, by_tag(entries), index.crowded_set_aside(connection, view.epoch), meetings)
+    meetings = {(m.tag, m.kind): m for m in index.crowded_meetings(connection)}
+    sorting = _apply_caps(view, by_tag(entries), index.crowded_set_aside(connection), meetings)
     unproven = _to_verify(sorting.candidates, meetings, {entry.record_id for entry in fresh})
-    bodies = index.bodies_of(connection, view.epoch, {standing.record_id for standing in unproven})
+    bodies = index.bodies_of(connection, {standing.record_id for standing in unproven})
     keys = verify_possession(unproven, bodies, view.kind_names)
     links = _links(view, sorting, meetings, unproven, keys)
     index.put_aside(connection, sorting.put_aside)
-    components.mark_stale(connection, view.epoch, sorting.loosened)
+    components.mark_stale(connection, sorting.loosened)
     components.set_meeting_keys(connection, view.epoch, _learned_keys(links, meetings))
     if links:
         alerts = join(connection, view, links, now)

@@ -18,24 +18,24 @@ from broker.store import components, index
 
 def remove(connection: Connection, view: EpochView, record_ids: Sequence[int], now: int) -> None:
     """Remove what the index and the alerts hold of `record_ids`; their alerts become stale."""
-    freed = index.drop_records(connection, view.epoch, record_ids)
-    components.leave_alerts(connection, view.epoch, record_ids)
+    freed = index.drop_records(connection, record_ids)
+    components.leave_alerts(connection, record_ids)
     if not freed:
         return
-    index.look_at_tags(connection, freed)
-    loosened = {meeting.alert for meeting in index.crowded_meetings(connection, view.epoch)}
-    components.mark_stale(connection, view.epoch, loosened)
+    index.look_at_tags(connection, view.epoch, freed)
+    loosened = {meeting.alert for meeting in index.crowded_meetings(connection)}
+    components.mark_stale(connection, loosened)
     _restore(connection, view, now)
 
 
 def _restore(connection: Connection, view: EpochView, now: int) -> None:
     """Let those come back whom a cap had set aside under the tags looked at and who are not over it any longer."""
-    excess = by_tag(index.set_aside_by_cap(connection, view.epoch))
+    excess = by_tag(index.set_aside_by_cap(connection))
     if not excess:
         return
-    index.look_at_tags(connection, set(excess))
-    standing = by_tag(index.crowded_entries(connection, view.epoch))
-    crowds = index.crowded_set_aside(connection, view.epoch)
+    index.look_at_tags(connection, view.epoch, set(excess))
+    standing = by_tag(index.crowded_entries(connection))
+    crowds = index.crowded_set_aside(connection)
     returning = []
     for key, entries in excess.items():
         aside = [crowd for crowd in crowds if (crowd.tag, crowd.kind) == key]

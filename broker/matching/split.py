@@ -41,14 +41,14 @@ def rejoin(connection: Connection, view: EpochView, row: AlertRow, now: int) -> 
     alerts = [row.alert, *components.create_alerts(connection, view.epoch, max(0, len(parts) - 1), now)]
     home = {record: alerts[number] for number, records in enumerate(parts) for record in records}
     before = components.records_of_alert(connection, view.epoch, row.alert)
-    components.leave_alerts(connection, view.epoch, before - home.keys())
-    components.join_records(connection, view.epoch, {one: label for one, label in home.items() if one not in before})
+    components.leave_alerts(connection, before - home.keys())
+    components.join_records(connection, {one: label for one, label in home.items() if one not in before})
     components.move_records(
-        connection, view.epoch, {one: label for one, label in home.items() if one in before and label != row.alert}
+        connection, {one: label for one, label in home.items() if one in before and label != row.alert}
     )
     moved = {key: home[anchor] for anchor, keys in tags_of.items() for key in keys if home[anchor] != row.alert}
     components.move_meetings(connection, view.epoch, moved)
     components.store_alerts(connection, view.epoch, [row._replace(stale=False)])
     judge(connection, view, home.keys(), alerts, now)
     if not parts and row.raised_at is None:
-        components.delete_alerts(connection, view.epoch, [row.alert])
+        components.delete_alerts(connection, [row.alert])

@@ -9,10 +9,11 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 
 from broker.store import scratch
 from broker.store.bulk import insert_rows
+from broker.store.counters import ALERTS, take_numbers
 from broker.store.index import Meeting, Standing
 from broker.store.schema import QUIET, alert, alert_record, meeting
 
@@ -64,24 +65,19 @@ class SharedEntry(NamedTuple):
 
 _ALERT_COLUMNS = tuple(alert.c[name] for name in AlertRow._fields)
 
-_LABELS = text(
-    "SELECT ar.record_id, ar.alert FROM touched t JOIN alert_record ar"
-    " ON ar.epoch = :epoch AND ar.record_id = t.record_id"
-)
+_LABELS = text("SELECT ar.record_id, ar.alert FROM touched t JOIN alert_record ar ON ar.record_id = t.record_id")
 
 
-def labels_of(connection: Connection, number: int, record_ids: Iterable[int]) -> dict[int, int]:
+def labels_of(connection: Connection, record_ids: Iterable[int]) -> dict[int, int]:
     """The alert of each of `record_ids` that belongs to one."""
     scratch.refill_numbers(connection, scratch.touched, record_ids)
-    return {row[0]: row[1] for row in connection.execute(_LABELS, {"epoch": number})}
+    return {row[0]: row[1] for row in connection.execute(_LABELS)}
 
 
-def alerts_by_number(connection: Connection, number: int, alerts: Iterable[int]) -> dict[int, AlertRow]:
+def alerts_by_number(connection: Connection, alerts: Iterable[int]) -> dict[int, AlertRow]:
     """The rows of `alerts`."""
     scratch.refill_numbers(connection, scratch.chosen, alerts)
-    rows = connection.execute(
-        select(*_ALERT_COLUMNS).where(alert.c.epoch == number, alert.c.alert.in_(select(scratch.chosen.c.alert)))
-    )
+    rows = connection.execute(select(*_ALERT_COLUMNS).where(alert.c.alert.in_(select(scratch.chosen.c.alert))))
     return {row.alert: AlertRow(*row) for row in rows}
 
 
@@ -89,7 +85,7 @@ def create_alerts(connection: Connection, number: int, count: int, now: int) -> 
     """Make `count` quiet components without records; return their numbers."""
     if not count:
         return []
-    last = connection.execute(select(func.max(alert.c.alert)).where(alert.c.epoch == number)).scalar_one() or 0
+    numbers = list(take_numbers(connection, ALERTS, count))
     empty = {
         "epoch": number,
         "state": QUIET,
@@ -101,7 +97,6 @@ def create_alerts(connection: Connection, number: int, count: int, now: int) -> 
         "kinds": "[]",
         "stale": False,
     }
-    numbers = list(range(last + 1, last + 1 + count))
     connection.execute(insert(alert), [{**empty, "alert": each, "alert_id": secrets.token_hex(16)} for each in numbers])
     return numbers
 
@@ -109,52 +104,52 @@ def create_alerts(connection: Connection, number: int, count: int, now: int) -> 
 _MERGE = tuple(
     text(
         f"UPDATE {table} SET alert = (SELECT r.survivor FROM relabelled r WHERE r.alert = {table}.alert)"  # noqa: S608
-        f" WHERE {table}.epoch = :epoch AND {table}.alert IN (SELECT r.alert FROM relabelled r)"
+        f" WHERE {table}.alert IN (SELECT r.alert FROM relabelled r)"
     )
     for table in ("alert_record", "meeting")
 )
 
 
-def merge_alerts(connection: Connection, number: int, survivors: Mapping[int, int]) -> None:
+def merge_alerts(connection: Connection, survivors: Mapping[int, int]) -> None:
     """Give records and meetings of each alert of `survivors` to the alert that it maps to."""
     if not survivors:
         return
     scratch.refill(connection, scratch.relabelled, survivors.items())
     for statement in _MERGE:
-        connection.execute(statement, {"epoch": number})
+        connection.execute(statement)
 
 
 _JOIN_NEW = text(
     "INSERT INTO alert_record (epoch, record_id, alert, institution, expires_at, opens)"
     " SELECT r.epoch, r.record_id, m.alert, r.institution, r.expires_at, :opens FROM membership m"
-    " JOIN record r ON r.epoch = :epoch AND r.record_id = m.record_id"
+    " JOIN record r ON r.record_id = m.record_id"
 )
 _MOVE = text(
     "UPDATE alert_record SET alert = (SELECT m.alert FROM membership m WHERE m.record_id = alert_record.record_id)"
-    " WHERE epoch = :epoch AND record_id IN (SELECT m.record_id FROM membership m)"
+    " WHERE record_id IN (SELECT m.record_id FROM membership m)"
 )
-_LEAVE = text("DELETE FROM alert_record WHERE epoch = :epoch AND record_id IN (SELECT record_id FROM touched)")
+_LEAVE = text("DELETE FROM alert_record WHERE record_id IN (SELECT record_id FROM touched)")
 
 
-def join_records(connection: Connection, number: int, members: Mapping[int, int]) -> None:
+def join_records(connection: Connection, members: Mapping[int, int]) -> None:
     """Let each record of `members`, in no alert so far, belong to the alert that it maps to."""
     if members:
         scratch.refill(connection, scratch.membership, members.items())
-        connection.execute(_JOIN_NEW, {"epoch": number, "opens": False})
+        connection.execute(_JOIN_NEW, {"opens": False})
 
 
-def move_records(connection: Connection, number: int, members: Mapping[int, int]) -> None:
+def move_records(connection: Connection, members: Mapping[int, int]) -> None:
     """Move each record of `members` from its alert to the one that it maps to."""
     if members:
         scratch.refill(connection, scratch.membership, members.items())
-        connection.execute(_MOVE, {"epoch": number})
+        connection.execute(_MOVE)
 
 
-def leave_alerts(connection: Connection, number: int, record_ids: Collection[int]) -> None:
+def leave_alerts(connection: Connection, record_ids: Collection[int]) -> None:
     """Take `record_ids` out of their alerts."""
     if record_ids:
         scratch.refill_numbers(connection, scratch.touched, record_ids)
-        connection.execute(_LEAVE, {"epoch": number})
+        connection.execute(_LEAVE)
 
 
 def create_meetings(connection: Connection, number: int, meetings: Sequence[Meeting]) -> None:
@@ -188,24 +183,18 @@ def end_meetings(connection: Connection, number: int, tags: Collection[tuple[byt
         connection.execute(statement, [{"tag": tag, "kind": kind, "epoch": number} for tag, kind in tags])
 
 
-def delete_alerts(connection: Connection, number: int, alerts: Collection[int]) -> None:
+def delete_alerts(connection: Connection, alerts: Collection[int]) -> None:
     """Delete components that nobody was ever shown."""
     if alerts:
         scratch.refill_numbers(connection, scratch.chosen, alerts)
-        connection.execute(
-            delete(alert).where(alert.c.epoch == number, alert.c.alert.in_(select(scratch.chosen.c.alert)))
-        )
+        connection.execute(delete(alert).where(alert.c.alert.in_(select(scratch.chosen.c.alert))))
 
 
-def mark_stale(connection: Connection, number: int, alerts: Collection[int]) -> None:
+def mark_stale(connection: Connection, alerts: Collection[int]) -> None:
     """Have `alerts` connected and judged again."""
     if alerts:
         scratch.refill_numbers(connection, scratch.chosen, alerts)
-        connection.execute(
-            update(alert)
-            .where(alert.c.epoch == number, alert.c.alert.in_(select(scratch.chosen.c.alert)))
-            .values(stale=True)
-        )
+        connection.execute(update(alert).where(alert.c.alert.in_(select(scratch.chosen.c.alert))).values(stale=True))
 
 
 def stale_alerts(connection: Connection, number: int, limit: int) -> list[AlertRow]:
@@ -248,79 +237,67 @@ def records_of_alert(connection: Connection, number: int, label: int) -> set[int
 
 
 _NEARBY_TAGS = text(
-    "INSERT INTO nearby_tag (tag, kind) SELECT DISTINCT e.tag, e.kind FROM touched t"
-    " JOIN entry e ON e.record_id = t.record_id AND e.epoch = :epoch"
-    " JOIN meeting m ON m.tag = e.tag AND m.kind = e.kind AND m.epoch = :epoch"
+    "INSERT INTO nearby_tag (tag, kind, epoch) SELECT DISTINCT e.tag, e.kind, e.epoch FROM touched t"
+    " JOIN entry e ON e.record_id = t.record_id"
+    " JOIN meeting m ON m.tag = e.tag AND m.kind = e.kind AND m.epoch = e.epoch"
 )
 _NEARBY = text(
     "INSERT INTO nearby (record_id) SELECT DISTINCT e.record_id FROM nearby_tag n"
-    " JOIN entry e ON e.tag = n.tag AND e.kind = n.kind AND e.epoch = :epoch"
+    " JOIN entry e ON e.tag = n.tag AND e.kind = n.kind AND e.epoch = n.epoch"
 )
 _NEARBY_MEMBERS = text(
-    "SELECT r.record_id, r.institution, r.handle, r.expires_at FROM nearby n"
-    " JOIN record r ON r.epoch = :epoch AND r.record_id = n.record_id"
+    "SELECT r.record_id, r.institution, r.handle, r.expires_at FROM nearby n JOIN record r ON r.record_id = n.record_id"
 )
 _NEARBY_ENTRIES = text(
     "SELECT e.record_id, e.kind, e.proof, m.public_key FROM nearby n"
-    " JOIN entry e ON e.record_id = n.record_id AND e.epoch = :epoch"
-    " JOIN meeting m ON m.tag = e.tag AND m.kind = e.kind AND m.epoch = :epoch"
+    " JOIN entry e ON e.record_id = n.record_id"
+    " JOIN meeting m ON m.tag = e.tag AND m.kind = e.kind AND m.epoch = e.epoch"
 )
 
 
-def neighbourhood(
-    connection: Connection, number: int, record_ids: Iterable[int]
-) -> tuple[list[Member], list[SharedEntry]]:
+def neighbourhood(connection: Connection, record_ids: Iterable[int]) -> tuple[list[Member], list[SharedEntry]]:
     """`record_ids` and all live records that share a meeting with one of them, with their entries under meetings."""
     scratch.refill_numbers(connection, scratch.touched, record_ids)
     for table, statement in ((scratch.nearby_tag, _NEARBY_TAGS), (scratch.nearby, _NEARBY)):
         connection.execute(delete(table))
-        connection.execute(statement, {"epoch": number})
-    members = [Member(r[0], r[1], bytes(r[2]), r[3]) for r in connection.execute(_NEARBY_MEMBERS, {"epoch": number})]
-    entries = [
-        SharedEntry(r[0], r[1], r[2], bytes(r[3])) for r in connection.execute(_NEARBY_ENTRIES, {"epoch": number})
-    ]
+        connection.execute(statement)
+    members = [Member(r[0], r[1], bytes(r[2]), r[3]) for r in connection.execute(_NEARBY_MEMBERS)]
+    entries = [SharedEntry(r[0], r[1], r[2], bytes(r[3])) for r in connection.execute(_NEARBY_ENTRIES)]
     return members, entries
 
 
-_OPENS = text(
-    "SELECT ar.record_id FROM touched t JOIN alert_record ar ON ar.epoch = :epoch AND ar.record_id = t.record_id"
-    " WHERE ar.opens"
-)
-_SET_OPENS = text(
-    "UPDATE alert_record SET opens = :opens WHERE epoch = :epoch AND record_id IN (SELECT record_id FROM touched)"
-)
+_OPENS = text("SELECT ar.record_id FROM touched t JOIN alert_record ar ON ar.record_id = t.record_id WHERE ar.opens")
+_SET_OPENS = text("UPDATE alert_record SET opens = :opens WHERE record_id IN (SELECT record_id FROM touched)")
 
 
-def set_opening(connection: Connection, number: int, judged: Collection[int], opening: Collection[int]) -> None:
+def set_opening(connection: Connection, judged: Collection[int], opening: Collection[int]) -> None:
     """Note of the records `judged` that those in `opening` open and the others do not."""
     scratch.refill_numbers(connection, scratch.touched, judged)
-    before = set(connection.execute(_OPENS, {"epoch": number}).scalars())
+    before = set(connection.execute(_OPENS).scalars())
     for opens, changed in ((True, set(opening) - before), (False, before - set(opening))):
         if changed:
             scratch.refill_numbers(connection, scratch.touched, changed)
-            connection.execute(_SET_OPENS, {"epoch": number, "opens": opens})
+            connection.execute(_SET_OPENS, {"opens": opens})
 
 
 _TALLIES = text(
     "SELECT ar.alert, ar.institution, count(*), sum(CASE WHEN ar.opens THEN 1 ELSE 0 END), min(ar.expires_at)"
-    " FROM chosen c JOIN alert_record ar ON ar.epoch = :epoch AND ar.alert = c.alert"
+    " FROM chosen c JOIN alert_record ar ON ar.alert = c.alert"
     " GROUP BY ar.alert, ar.institution"
 )
-_MEETING_KINDS = text(
-    "SELECT DISTINCT m.alert, m.kind FROM chosen c JOIN meeting m ON m.epoch = :epoch AND m.alert = c.alert"
-)
+_MEETING_KINDS = text("SELECT DISTINCT m.alert, m.kind FROM chosen c JOIN meeting m ON m.alert = c.alert")
 
 
-def tallies(connection: Connection, number: int, alerts: Iterable[int]) -> list[Tally]:
+def tallies(connection: Connection, alerts: Iterable[int]) -> list[Tally]:
     """For each institution in each of `alerts`: its records, those that open, and the earliest expiry."""
     scratch.refill_numbers(connection, scratch.chosen, alerts)
-    return [Tally(r[0], r[1], r[2], int(r[3]), r[4]) for r in connection.execute(_TALLIES, {"epoch": number})]
+    return [Tally(r[0], r[1], r[2], int(r[3]), r[4]) for r in connection.execute(_TALLIES)]
 
 
-def meeting_kinds(connection: Connection, number: int, alerts: Iterable[int]) -> list[tuple[int, int]]:
+def meeting_kinds(connection: Connection, alerts: Iterable[int]) -> list[tuple[int, int]]:
     """Each (alert, kind) that meets in `alerts`."""
     scratch.refill_numbers(connection, scratch.chosen, alerts)
-    return [(label, kind) for label, kind in connection.execute(_MEETING_KINDS, {"epoch": number})]
+    return [(label, kind) for label, kind in connection.execute(_MEETING_KINDS)]
 
 
 def store_alerts(connection: Connection, number: int, rows: Sequence[AlertRow]) -> None:

@@ -40,28 +40,27 @@ def store_withdrawal(connection: Connection, epoch: int, institution: int, row: 
     connection.execute(insert(withdrawal), {"epoch": epoch, "institution": institution, **row._asdict()})
 
 
-_NAMED = "epoch = :epoch AND institution = :institution AND handle IN (SELECT handle FROM named)"
+_NAMED = "(handle, institution, epoch) IN (SELECT handle, institution, epoch FROM named)"
 _QUEUE_NAMED = text(f"INSERT INTO removal (epoch, record_id) SELECT epoch, record_id FROM record WHERE {_NAMED}")  # noqa: S608
 _DELETE_NAMED = text(f"DELETE FROM record WHERE {_NAMED}")  # noqa: S608
 _BURY_NAMED = text(
     "INSERT INTO tombstone (epoch, institution, handle, reason, ended_at)"
-    " SELECT :epoch, :institution, n.handle, :reason, :now FROM named n WHERE true ON CONFLICT DO NOTHING"
+    " SELECT n.epoch, n.institution, n.handle, :reason, :now FROM named n WHERE true ON CONFLICT DO NOTHING"
 )
 
 
 def withdraw(connection: Connection, epoch: int, institution: int, handles: Sequence[bytes], now: int) -> None:
     """End the institution's records named by `handles`; the same work whether or not any of them ever matched."""
     scratch.prepare(connection)
-    scratch.refill(connection, scratch.named, [(handle,) for handle in handles])
-    values = {"epoch": epoch, "institution": institution}
-    connection.execute(_QUEUE_NAMED, values)
-    connection.execute(_DELETE_NAMED, values)
-    connection.execute(_BURY_NAMED, {**values, "reason": WITHDRAWN, "now": now})
+    scratch.refill(connection, scratch.named, [(handle, institution, epoch) for handle in handles])
+    connection.execute(_QUEUE_NAMED)
+    connection.execute(_DELETE_NAMED)
+    connection.execute(_BURY_NAMED, {"reason": WITHDRAWN, "now": now})
 
 
 _RANGE = "epoch = :epoch AND record_id >= :first AND record_id < :end AND expires_at <= :now"
 _SOME_EXPIRED = text(f"SELECT record_id FROM record WHERE {_RANGE} ORDER BY record_id LIMIT :limit")  # noqa: S608
-_TOUCHED = "epoch = :epoch AND record_id IN (SELECT record_id FROM touched)"
+_TOUCHED = "record_id IN (SELECT record_id FROM touched)"
 _QUEUE_TOUCHED = text(f"INSERT INTO removal (epoch, record_id) SELECT epoch, record_id FROM record WHERE {_TOUCHED}")  # noqa: S608
 _BURY_TOUCHED = text(
     "INSERT INTO tombstone (epoch, institution, handle, reason, ended_at)"  # noqa: S608
@@ -92,9 +91,9 @@ def expire_some(connection: Connection, epoch: int, now: int, limit: int) -> boo
     span = {"epoch": epoch, "first": due * RECORD_SPAN, "end": (due + 1) * RECORD_SPAN}
     expired = connection.execute(_SOME_EXPIRED, {**span, "now": now, "limit": limit}).scalars()
     scratch.refill_numbers(connection, scratch.touched, expired)
-    connection.execute(_QUEUE_TOUCHED, {"epoch": epoch})
-    connection.execute(_BURY_TOUCHED, {"epoch": epoch, "reason": EXPIRED, "now": now})
-    connection.execute(_DELETE_TOUCHED, {"epoch": epoch})
+    connection.execute(_QUEUE_TOUCHED)
+    connection.execute(_BURY_TOUCHED, {"reason": EXPIRED, "now": now})
+    connection.execute(_DELETE_TOUCHED)
     connection.execute(
         update(submission)
         .where(submission.c.epoch == epoch, submission.c.submission == due)
@@ -109,9 +108,7 @@ def queued_removals(connection: Connection, epoch: int, limit: int) -> list[int]
     return list(connection.execute(query).scalars())
 
 
-def forget_removals(connection: Connection, epoch: int, record_ids: Sequence[int]) -> None:
+def forget_removals(connection: Connection, record_ids: Sequence[int]) -> None:
     """The index has forgotten `record_ids`."""
     scratch.refill_numbers(connection, scratch.touched, record_ids)
-    connection.execute(
-        delete(removal).where(removal.c.epoch == epoch, removal.c.record_id.in_(select(scratch.touched.c.record_id)))
-    )
+    connection.execute(delete(removal).where(removal.c.record_id.in_(select(scratch.touched.c.record_id))))

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from broker.store.schema import alert, alert_record, epoch, institution, kind, submission_number
+from broker.store.counters import start_counters
+from broker.store.schema import alert, alert_record, epoch, institution, kind
 
 
 class InstitutionRow(NamedTuple):
@@ -89,7 +90,7 @@ def kind_names(connection: Connection, number: int) -> dict[int, str]:
 def _create_epoch(connection: Connection, epoch_id: bytes, kinds: list[str], version: int) -> int:
     number = (connection.execute(select(func.max(epoch.c.epoch))).scalar_one() or 0) + 1
     connection.execute(insert(epoch), {"epoch": number, "epoch_id": epoch_id, "roster_version": version})
-    connection.execute(insert(submission_number), {"epoch": number, "last": 0})
+    start_counters(connection)
     connection.execute(
         insert(kind), [{"epoch": number, "kind": place, "name": name} for place, name in enumerate(kinds, 1)]
     )

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, select, text, update
 
 from broker.store import scratch
 from broker.store.schema import CAP, COMMITTED, epoch, submission
-from runtime.database import is_sqlite
 
 
 class Standing(NamedTuple):
@@ -83,15 +82,13 @@ def set_matched(connection: Connection, number: int, submission_number: int, mat
     )
 
 
-_BODIES_OF_TOUCHED = text(
-    "SELECT r.record_id, r.body FROM touched t JOIN record r ON r.epoch = :epoch AND r.record_id = t.record_id"
-)
+_BODIES_OF_TOUCHED = text("SELECT r.record_id, r.body FROM touched t JOIN record r ON r.record_id = t.record_id")
 
 
-def bodies_of(connection: Connection, number: int, record_ids: set[int]) -> dict[int, bytes]:
+def bodies_of(connection: Connection, record_ids: set[int]) -> dict[int, bytes]:
     """Packed bodies of those of `record_ids` that are live."""
     scratch.refill_numbers(connection, scratch.touched, record_ids)
-    return {record_id: bytes(body) for record_id, body in connection.execute(_BODIES_OF_TOUCHED, {"epoch": number})}
+    return {record_id: bytes(body) for record_id, body in connection.execute(_BODIES_OF_TOUCHED)}
 
 
 # In the order of the index's key, so that a large submission walks it once instead of jumping about.
@@ -109,23 +106,23 @@ def index_fresh(connection: Connection, entries: Sequence[Standing]) -> None:
 
 # Scalar subqueries, so that each fresh tag is one probe of the index whatever the planner thinks.
 _FIND_CROWDED = text(
-    "INSERT INTO crowded (tag, kind) SELECT DISTINCT f.tag, f.kind FROM fresh f WHERE"
+    "INSERT INTO crowded (tag, kind, epoch) SELECT DISTINCT f.tag, f.kind, f.epoch FROM fresh f WHERE"
     " (SELECT 1 FROM entry e WHERE e.tag = f.tag AND e.kind = f.kind AND e.epoch = f.epoch"
     " AND e.record_id <> f.record_id LIMIT 1) IS NOT NULL"
     " OR (SELECT 1 FROM set_aside s WHERE s.tag = f.tag AND s.kind = f.kind AND s.epoch = f.epoch LIMIT 1) IS NOT NULL"
 )
 _CROWDED_ENTRIES = text(
     "SELECT e.record_id, e.tag, e.kind, e.epoch, e.institution, e.proof FROM crowded c"
-    " JOIN entry e ON e.tag = c.tag AND e.kind = c.kind AND e.epoch = :epoch"
+    " JOIN entry e ON e.tag = c.tag AND e.kind = c.kind AND e.epoch = c.epoch"
 )
 _CROWDED_SET_ASIDE = text(
     "SELECT s.tag, s.kind, s.institution, count(*) FROM crowded c"
-    " JOIN set_aside s ON s.tag = c.tag AND s.kind = c.kind AND s.epoch = :epoch"
+    " JOIN set_aside s ON s.tag = c.tag AND s.kind = c.kind AND s.epoch = c.epoch"
     " GROUP BY s.tag, s.kind, s.institution"
 )
 _CROWDED_MEETINGS = text(
     "SELECT m.tag, m.kind, m.alert, m.public_key FROM crowded c"
-    " JOIN meeting m ON m.tag = c.tag AND m.kind = c.kind AND m.epoch = :epoch"
+    " JOIN meeting m ON m.tag = c.tag AND m.kind = c.kind AND m.epoch = c.epoch"
 )
 
 
@@ -135,21 +132,21 @@ def find_crowded(connection: Connection) -> None:
     connection.execute(_FIND_CROWDED)
 
 
-def crowded_entries(connection: Connection, number: int) -> list[Standing]:
+def crowded_entries(connection: Connection) -> list[Standing]:
     """All entries under the crowded tags; the cap keeps them to so many a group."""
-    rows = connection.execute(_CROWDED_ENTRIES, {"epoch": number})
+    rows = connection.execute(_CROWDED_ENTRIES)
     return [Standing(r[0], bytes(r[1]), r[2], r[3], r[4], r[5]) for r in rows]
 
 
-def crowded_set_aside(connection: Connection, number: int) -> list[Crowd]:
+def crowded_set_aside(connection: Connection) -> list[Crowd]:
     """How many entries are set aside under the crowded tags."""
-    rows = connection.execute(_CROWDED_SET_ASIDE, {"epoch": number})
+    rows = connection.execute(_CROWDED_SET_ASIDE)
     return [Crowd(bytes(r[0]), r[1], r[2], r[3]) for r in rows]
 
 
-def crowded_meetings(connection: Connection, number: int) -> list[Meeting]:
+def crowded_meetings(connection: Connection) -> list[Meeting]:
     """The meetings that stand under crowded tags."""
-    rows = connection.execute(_CROWDED_MEETINGS, {"epoch": number})
+    rows = connection.execute(_CROWDED_MEETINGS)
     return [Meeting(bytes(r[0]), r[1], r[2], bytes(r[3])) for r in rows]
 
 
@@ -171,40 +168,36 @@ def put_aside(connection: Connection, entries: Sequence[tuple[Standing, int]]) -
     connection.execute(_TAKE_OUT)
 
 
-_DROP_ENTRIES = text(
-    "DELETE FROM entry WHERE record_id IN (SELECT record_id FROM touched) AND epoch = :epoch RETURNING tag, kind"
-)
-_DROP_SET_ASIDE = text(
-    "DELETE FROM set_aside WHERE record_id IN (SELECT record_id FROM touched) AND epoch = :epoch RETURNING tag, kind"
-)
+_DROP_ENTRIES = text("DELETE FROM entry WHERE record_id IN (SELECT record_id FROM touched) RETURNING tag, kind")
+_DROP_SET_ASIDE = text("DELETE FROM set_aside WHERE record_id IN (SELECT record_id FROM touched) RETURNING tag, kind")
 
 
-def drop_records(connection: Connection, number: int, record_ids: Sequence[int]) -> set[tuple[bytes, int]]:
+def drop_records(connection: Connection, record_ids: Sequence[int]) -> set[tuple[bytes, int]]:
     """Take all entries of `record_ids` out of the index and from what was set aside; return their (tag, kind)."""
     scratch.refill_numbers(connection, scratch.touched, record_ids)
     freed: set[tuple[bytes, int]] = set()
     for statement in (_DROP_ENTRIES, _DROP_SET_ASIDE):
-        freed |= {(bytes(tag), kind) for tag, kind in connection.execute(statement, {"epoch": number})}
+        freed |= {(bytes(tag), kind) for tag, kind in connection.execute(statement)}
     return freed
 
 
 _OVER_CAP = text(
     "SELECT s.record_id, s.tag, s.kind, s.epoch, s.institution, s.proof FROM crowded c"
-    " JOIN set_aside s ON s.tag = c.tag AND s.kind = c.kind AND s.epoch = :epoch WHERE s.reason = :cap"
+    " JOIN set_aside s ON s.tag = c.tag AND s.kind = c.kind AND s.epoch = c.epoch WHERE s.reason = :cap"
 )
 _RESTORE = text(
     "DELETE FROM set_aside WHERE (tag, kind, epoch, record_id) IN (SELECT tag, kind, epoch, record_id FROM fresh)"
 )
 
 
-def look_at_tags(connection: Connection, tags: set[tuple[bytes, int]]) -> None:
+def look_at_tags(connection: Connection, number: int, tags: set[tuple[bytes, int]]) -> None:
     """Make `tags` the crowded ones, whatever stands under them."""
-    scratch.refill(connection, scratch.crowded, tags)
+    scratch.refill(connection, scratch.crowded, [(tag, kind, number) for tag, kind in tags])
 
 
-def set_aside_by_cap(connection: Connection, number: int) -> list[Standing]:
+def set_aside_by_cap(connection: Connection) -> list[Standing]:
     """The entries under the crowded tags that a cap set aside."""
-    rows = connection.execute(_OVER_CAP, {"epoch": number, "cap": CAP})
+    rows = connection.execute(_OVER_CAP, {"cap": CAP})
     return [Standing(r[0], bytes(r[1]), r[2], r[3], r[4], r[5]) for r in rows]
 
 
@@ -212,9 +205,3 @@ def forget_set_aside(connection: Connection, entries: Sequence[Standing]) -> Non
     """Let `entries` be set aside no more; `index_fresh` then takes them in again."""
     scratch.refill(connection, scratch.fresh, entries)
     connection.execute(_RESTORE)
-
-
-def settle_statistics(connection: Connection) -> None:
-    """Let PostgreSQL look at the tables that grew, so that its planner knows them."""
-    if not is_sqlite(connection):
-        connection.execute(text("ANALYZE entry, record"))

@@ -1,7 +1,8 @@
 """Temporary tables in which one transaction of the worker hands sets of rows to SQL, instead of long parameter lists.
 
 They live in the connection and in memory, never in a file. Knows no rule; `prepare` also keeps PostgreSQL's planner,
-which has no statistics on them, to nested loops over the indexes.
+which has no statistics on them, to nested loops over the indexes in the order in which the statements join. For the
+same reason statements join by numbers that are unique over all epochs, and compare no column with a constant epoch.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ fresh: Final = _temporary("fresh", *_entry_columns())
 """Entries that enter the index, in the columns of `entry`."""
 
 crowded: Final = _temporary(
-    "crowded", Column("tag", LargeBinary(16), nullable=False), Column("kind", SmallInteger, nullable=False)
+    "crowded",
+    Column("tag", LargeBinary(16), nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("epoch", SmallInteger, nullable=False),
 )
 """Tags under which more stands than one entry."""
 
@@ -48,7 +52,10 @@ touched: Final = _temporary("touched", Column("record_id", BigInteger, nullable=
 """Records to look at."""
 
 nearby_tag: Final = _temporary(
-    "nearby_tag", Column("tag", LargeBinary(16), nullable=False), Column("kind", SmallInteger, nullable=False)
+    "nearby_tag",
+    Column("tag", LargeBinary(16), nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("epoch", SmallInteger, nullable=False),
 )
 """Tags that join the touched records to others."""
 
@@ -65,18 +72,36 @@ relabelled: Final = _temporary(
 )
 """Alerts that merge into another."""
 
-named: Final = _temporary("named", Column("handle", LargeBinary(16), nullable=False))
+named: Final = _temporary(
+    "named",
+    Column("handle", LargeBinary(16), nullable=False),
+    Column("institution", SmallInteger, nullable=False),
+    Column("epoch", SmallInteger, nullable=False),
+)
 """Handles that a withdrawal names."""
 
 chosen: Final = _temporary("chosen", Column("alert", BigInteger, nullable=False))
 """Alerts to look at."""
 
 
+_KEEP_TO_NESTED_LOOPS: Final = "".join(
+    f"SET LOCAL {setting};"
+    for setting in (
+        "enable_hashjoin = off",
+        "enable_mergejoin = off",
+        "enable_seqscan = off",
+        "enable_bitmapscan = off",
+        "enable_material = off",
+        "join_collapse_limit = 1",
+        "from_collapse_limit = 1",
+    )
+)
+
+
 def prepare(connection: Connection) -> None:
     """Make the temporary tables where the connection has none yet, and empty them."""
     if not is_sqlite(connection):
-        for method in ("hashjoin", "mergejoin", "seqscan"):
-            connection.execute(text(f"SET LOCAL enable_{method} = off"))
+        connection.execute(text(_KEEP_TO_NESTED_LOOPS))
     for table in _metadata.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
         if is_sqlite(connection):

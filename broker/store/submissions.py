@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from broker.store.bulk import Row, insert_rows
-from broker.store.schema import COMMITTED, OPEN, RECORD_SPAN, arrival, part, record, submission, submission_number
+from broker.store.counters import SUBMISSIONS, take_numbers
+from broker.store.schema import COMMITTED, OPEN, RECORD_SPAN, arrival, part, record, submission
 
 
 class SubmissionRow(NamedTuple):
@@ -70,12 +71,7 @@ def find_submission(
 
 def create_submission(connection: Connection, epoch: int, values: dict[str, Any]) -> None:
     """Open a submission; `values` are the columns but for its number, state and progress."""
-    number = connection.execute(
-        update(submission_number)
-        .where(submission_number.c.epoch == epoch)
-        .values(last=submission_number.c.last + 1)
-        .returning(submission_number.c.last)
-    ).scalar_one()
+    (number,) = take_numbers(connection, SUBMISSIONS, 1)
     connection.execute(
         insert(submission), {**values, "epoch": epoch, "submission": number, "state": OPEN, "matched": 0}
     )

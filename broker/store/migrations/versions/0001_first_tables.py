@@ -36,10 +36,10 @@ def upgrade() -> None:
             "valid_until", sa.BigInteger(), nullable=True, comment="the earliest expiry of a member: then judge again"
         ),
         sa.Column("stale", sa.Boolean(), nullable=False, comment="a member or a tag left: connect and judge again"),
-        sa.PrimaryKeyConstraint("epoch", "alert", name=op.f("pk_alert")),
-        sa.UniqueConstraint("epoch", "alert_id", name=op.f("uq_alert_epoch_alert_id")),
+        sa.PrimaryKeyConstraint("alert", "epoch", name=op.f("pk_alert")),
+        sa.UniqueConstraint("alert_id", "epoch", name=op.f("uq_alert_alert_id_epoch")),
     )
-    op.create_index(op.f("ix_alert_epoch_state_alert"), "alert", ["epoch", "state", "alert"], unique=False)
+    op.create_index(op.f("ix_alert_state_epoch_alert"), "alert", ["state", "epoch", "alert"], unique=False)
     op.create_table(
         "alert_record",
         sa.Column("epoch", sa.SmallInteger(), nullable=False),
@@ -48,9 +48,15 @@ def upgrade() -> None:
         sa.Column("institution", sa.SmallInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("opens", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("epoch", "record_id", name=op.f("pk_alert_record")),
+        sa.PrimaryKeyConstraint("record_id", "epoch", name=op.f("pk_alert_record")),
     )
-    op.create_index(op.f("ix_alert_record_epoch_alert"), "alert_record", ["epoch", "alert"], unique=False)
+    op.create_index(op.f("ix_alert_record_alert_epoch"), "alert_record", ["alert", "epoch"], unique=False)
+    op.create_table(
+        "counter",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
+    )
     op.create_table(
         "document",
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
@@ -95,7 +101,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tag", "kind", "epoch", name=op.f("pk_meeting")),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_meeting_epoch_alert"), "meeting", ["epoch", "alert"], unique=False)
+    op.create_index(op.f("ix_meeting_alert_epoch"), "meeting", ["alert", "epoch"], unique=False)
     op.create_table(
         "record",
         sa.Column("epoch", sa.SmallInteger(), nullable=False),
@@ -106,14 +112,14 @@ def upgrade() -> None:
         sa.Column(
             "body", sa.LargeBinary(), nullable=False, comment="head, salts, entries and envelope as they were sent"
         ),
-        sa.PrimaryKeyConstraint("epoch", "record_id", name=op.f("pk_record")),
-        sa.UniqueConstraint("epoch", "institution", "handle", name=op.f("uq_record_epoch_institution_handle")),
+        sa.PrimaryKeyConstraint("record_id", "epoch", name=op.f("pk_record")),
+        sa.UniqueConstraint("handle", "institution", "epoch", name=op.f("uq_record_handle_institution_epoch")),
     )
     op.create_table(
         "removal",
         sa.Column("epoch", sa.SmallInteger(), nullable=False),
         sa.Column("record_id", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("epoch", "record_id", name=op.f("pk_removal")),
+        sa.PrimaryKeyConstraint("record_id", "epoch", name=op.f("pk_removal")),
     )
     op.create_table(
         "request_nonce",
@@ -143,7 +149,7 @@ def upgrade() -> None:
         sa.Column("handle", sa.LargeBinary(length=16), nullable=False),
         sa.Column("reason", sa.SmallInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("epoch", "institution", "handle", name=op.f("pk_tombstone")),
+        sa.PrimaryKeyConstraint("handle", "institution", "epoch", name=op.f("pk_tombstone")),
     )
     op.create_table(
         "institution",
@@ -165,13 +171,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["epoch"], ["epoch.epoch"], name=op.f("fk_kind_epoch")),
         sa.PrimaryKeyConstraint("epoch", "kind", name=op.f("pk_kind")),
         sa.UniqueConstraint("epoch", "name", name=op.f("uq_kind_epoch_name")),
-    )
-    op.create_table(
-        "submission_number",
-        sa.Column("epoch", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("last", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["epoch"], ["epoch.epoch"], name=op.f("fk_submission_number_epoch")),
-        sa.PrimaryKeyConstraint("epoch", name=op.f("pk_submission_number")),
     )
     op.create_table(
         "submission",
