@@ -266,11 +266,18 @@ class HolderProcesses(Holders):
 
     def wait_until_ready(self, index: int, seconds: float = 60) -> None:
         """Wait until /readyz answers 200; raises AssertionError with the log where the process ends or time is up."""
+        self._wait_for(index, "/readyz", seconds)
+
+    def wait_until_alive(self, index: int, seconds: float = 60) -> None:
+        """Wait until /healthz answers 200: a holder without an epoch is alive and not ready."""
+        self._wait_for(index, "/healthz", seconds)
+
+    def _wait_for(self, index: int, path: str, seconds: float) -> None:
         address = self.trust.enrolment.holders[index - 1].address
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.processes[index].poll() is None:
             try:
-                if httpx.get(f"{address}/readyz", trust_env=False, timeout=5).status_code == 200:
+                if httpx.get(f"{address}{path}", trust_env=False, timeout=5).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
