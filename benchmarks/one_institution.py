@@ -18,10 +18,10 @@ from clients.institution.contact import Contact
 from clients.institution.delivery import Delivery
 from clients.institution.links import Caller, Links, Network, open_links
 from clients.institution.membership import membership
+from clients.institution.night import Parts
 from clients.institution.seal import Content, content
 from clients.institution.state import State
 from clients.institution.submission import Maker
-from clients.institution.sync import Parts
 from clients.institution.tools import parts
 from crypto.keyfiles import KeyRing
 from policies.parties import holder_party_id

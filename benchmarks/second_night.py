@@ -14,9 +14,10 @@ from pathlib import Path
 
 from benchmarks.one_institution import IDENTIFIERS_PER_RECORD, Setting, cpu, setting
 from clients.institution.mapping_file import load_mapping
+from clients.institution.night import Options, Report, Source
 from clients.institution.prepare import prepare_row
 from clients.institution.rows import Row, read_rows
-from clients.institution.sync import Options, Report, Source, Sync
+from clients.institution.sync import Sync
 from runtime.progress import silent_progress
 from tests.sync_parts import InProcessBroker
 

@@ -16,10 +16,11 @@ from sqlalchemy import text
 from broker.context import EXTENSION, BrokerContext
 from clients.institution.contact import InstitutionHome, contact, open_home
 from clients.institution.links import Network
+from clients.institution.night import Options, Report, Source
 from clients.institution.rotation import NEXT, begin
 from clients.institution.settings import read_settings
 from clients.institution.state import State
-from clients.institution.sync import Options, Report, Source, Sync
+from clients.institution.sync import Sync
 from clients.institution.tools import parts
 from crypto.keyfiles import KeyRing, write_key_file
 from crypto.signatures import is_valid

@@ -18,10 +18,11 @@ from clients.institution.delivery import Delivery
 from clients.institution.evaluation import Quorum
 from clients.institution.journal import Journal
 from clients.institution.membership import Membership, membership
+from clients.institution.night import Options, Parts, Report, Source
 from clients.institution.outbox import Author
 from clients.institution.row_digests import RowDigests
 from clients.institution.state import State
-from clients.institution.sync import Options, Parts, Report, Source, Sync
+from clients.institution.sync import Sync
 from crypto import merkle, oprf, records, shares
 from crypto.records import Context
 from crypto.signatures import verify

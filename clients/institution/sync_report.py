@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from clients.institution.night import TOO_LONG, Report
 from clients.institution.prepare import SKIP_REASONS
-from clients.institution.sync import TOO_LONG, Report
 from clients.institution.withdrawal import Finality
 
 _REASONS = {**SKIP_REASONS, TOO_LONG: "longer than the agreement's padded size"}

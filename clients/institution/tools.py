@@ -9,10 +9,10 @@ from clients.institution.contact import Contact
 from clients.institution.delivery import Delivery
 from clients.institution.evaluation import IN_FLIGHT, Quorum
 from clients.institution.journal import Journal
+from clients.institution.night import Parts
 from clients.institution.outbox import Author
 from clients.institution.row_digests import RowDigests
 from clients.institution.state import State
-from clients.institution.sync import Parts
 from runtime.clock import Clock
 
 
