@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from clients.identifiers.keccak import keccak_256
 from demo.made_up import Person
 
 Writer = Callable[[Person, random.Random], str]
@@ -68,13 +67,9 @@ def _family_first(person: Person, draw: random.Random) -> str:
     return f"{person.family.upper()}, {_given_names(person, draw)}"
 
 
-def _checksum_case(person: Person, draw: random.Random) -> str:
-    """The wallet as programs show it (ERC-55), or in one case."""
-    digits = person.wallet[2:]
-    digest = keccak_256(digits.encode("ascii")).hex()
-    pairs = zip(digits, digest[: len(digits)], strict=True)
-    cased = "".join(each.upper() if int(nibble, 16) >= 8 else each for each, nibble in pairs)
-    return draw.choice((person.wallet, f"0x{cased}"))
+def _wallet(person: Person, draw: random.Random) -> str:
+    """The wallet in either case."""
+    return draw.choice((person.wallet, f"0x{person.wallet[2:].upper()}"))
 
 
 def _plate(person: Person, draw: random.Random) -> str:
@@ -137,7 +132,7 @@ INSTITUTIONS = (
             "email": lambda person, draw: f" {person.email} ",
             "iban": lambda person, draw: person.iban.lower(),
             "passport": lambda person, draw: person.passport,
-            "wallet": _checksum_case,
+            "wallet": _wallet,
             "handle": lambda person, draw: f"@{person.handle}",
         },
     ),

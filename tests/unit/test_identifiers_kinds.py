@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from Crypto.Hash import keccak
 
 from clients.identifiers import KIND_NAMES, Absent, Hints, Normalised, PlaceholderFound, Rejected, normalise
-from clients.identifiers.keccak import keccak_256
 from clients.identifiers.outcomes import REASONS
 from clients.identifiers.registry import kind_of, normalisation_versions
 
@@ -86,9 +84,3 @@ def test_a_name_of_marks_alone_or_a_title_alone_makes_no_person() -> None:
     assert normalise("person.name-birthdate", {"full_name": "Dr.", **born}) == Rejected("no-name", "full_name")
     marks = normalise("person.name-birthdate", {"given_name": "...", "family_name": "Example", **born})
     assert marks == PlaceholderFound("given_name")
-
-
-@pytest.mark.parametrize("length", [0, 1, 40, 135, 136, 137, 271, 272, 500])
-def test_keccak_agrees_with_an_independent_implementation(length: int) -> None:
-    message = bytes(place % 251 for place in range(length))
-    assert keccak_256(message) == keccak.new(digest_bits=256, data=message).digest()
