@@ -1,7 +1,7 @@
 """Addresses of crypto-assets: Bitcoin (base58, Bech32, Bech32m), Ethereum and its like, Tron.
 
-Bitcoin's and Tron's checks are made. Ethereum's (ERC-55, letter case) is not: it needs Keccak-256, which no library that
-runs on every platform here has, and case says nothing of the address. The chain need not be told.
+Bitcoin's and Tron's checks are made. Ethereum's (ERC-55, letter case) is not: it needs Keccak-256, which no library
+that runs on every platform here has, and case says nothing of the address. The chain need not be told.
 """
 
 from __future__ import annotations
