@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 
 from broker.matching.view import EpochView
 from broker.store import components
-from broker.store.components import AlertRow, Member, SharedEntry, Tally
+from broker.store.components import AlertRow, Tally
+from broker.store.neighbourhood import Member, SharedEntry, neighbourhood
 from broker.store.schema import CLOSED, PROOF, RAISED
 from policies.opening_rule import ShownEntry, ShownRecord, opening
 
@@ -26,7 +27,7 @@ _BATCH = 2000
 def judge(connection: Connection, view: EpochView, records: Collection[int], alerts: Collection[int], now: int) -> None:
     """Decide anew which of `records` open, and with that the state of `alerts`, to which they belong."""
     for batch in _batches(sorted(records)):
-        members, entries = components.neighbourhood(connection, batch)
+        members, entries = neighbourhood(connection, batch)
         opened = opening(shown_records(view, members, entries), view.circumstances(now))
         components.set_opening(connection, batch, opened.keys() & set(batch))
     _summarise(connection, view, alerts, now)

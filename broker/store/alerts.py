@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
-from broker.store.components import AlertRow, Member, SharedEntry
+from broker.store.components import AlertRow
+from broker.store.neighbourhood import Member, SharedEntry
 from broker.store.schema import (
     CLOSED,
     RAISED,
