@@ -5,6 +5,7 @@ Signed messages, JSON, proofs, budgets and the holder's database are real; only 
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -81,6 +82,7 @@ def setting(folder: Path, identifiers: int) -> Iterator[Setting]:
         caller = Caller(INSTITUTION, party.signing_key, clock, network)
         links: Links = stack.enter_context(open_links(world.trust, caller))
         place = membership(world.trust, INSTITUTION, unix(clock))
+        gc.freeze()  # as the command does
         yield Setting(world, Contact(world.trust, place, KeyRing(party.secrets), links), clock, folder)
 
 

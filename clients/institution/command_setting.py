@@ -5,6 +5,7 @@ Reads the passphrase; prints nothing.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ def opened(
     to_look_only: bool = False,
 ) -> Iterator[Opened]:
     """Open everything for one command; `to_look_only` leaves the state to another program that may be at work."""
+    # The program's own objects stay until it ends: the collector need not visit them again and again.
+    gc.freeze()
     settings, clock = read_settings(home), SystemClock()
     found_home = open_home(home, settings, read_passphrase(passphrase_file))
     network = Network(settings.timeout, settings.ca_file, settings.proxy)
