@@ -38,7 +38,8 @@ class AcceptedDocuments:
         """What is held now, and its revision: a number that changes whenever a document is accepted."""
         revision = documents.revision(connection)
         with self._lock:
-            if self._read[0] != revision:
+            # Higher alone: a thread that looked earlier must not bring back what it saw then.
+            if self._read[0] < revision:
                 texts = documents.document_bodies(connection)
                 self._read = (revision, Standing(self.pinned).with_documents(map(read_document_text, texts)))
             return self._read

@@ -76,7 +76,7 @@ class Admission:
 
 def known_epoch(holder: Holder, epoch_id: bytes) -> Admission:
     """Admit to an epoch that was accepted here, whether or not it runs at this moment."""
-    state = holder.state()
+    state = holder.latest
     trust = state.epoch(epoch_id)
     if trust is None:
         if not state.standing.epochs:
@@ -112,7 +112,12 @@ def refuse_record_family(family: str) -> None:
 def refuse_suspended(connection: Connection, party_id: str) -> None:
     """Refuse a party that this holder has suspended for itself."""
     if party_id in documents.suspended_parties(connection):
-        raise Problem(403, "suspended", "suspended", "This holder has suspended the party: ask its operator.")
+        raise suspended()
+
+
+def suspended() -> Problem:
+    """The refusal of a party that this holder has suspended for itself."""
+    return Problem(403, "suspended", "suspended", "This holder has suspended the party: ask its operator.")
 
 
 def day_of(now: datetime) -> str:

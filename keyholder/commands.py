@@ -17,13 +17,14 @@ from keyholder.app import create_app, open_documents
 from keyholder.keygen_commands import keygen
 from keyholder.opening_record import verify_links
 from keyholder.settings import SETTINGS_FILE, HolderSettings, read_settings, write_settings
-from keyholder.standing import Standing
+from keyholder.standing import Standing, read_document_text
 from keyholder.store import counts as counts_store
 from keyholder.store import documents
 from keyholder.store.chains import NO_LINK, Head
 from keyholder.store.openings import opening_links
 from policies.documents import read_document_file
 from policies.home import PartyHome
+from policies.library import FOLDER, DocumentLibrary
 from policies.parties import holder_index
 from runtime.clock import SystemClock, unix
 from runtime.console import emit, json_option, passphrase_option, read_passphrase, say
@@ -119,11 +120,18 @@ def migrate(home: Path) -> None:
 @json_option
 def accept(home: Path, file: Path) -> None:
     """Verify a signed epoch document or roster and keep it; a running service goes by it at once."""
-    accepted = _open(home)
+    settings, accepted = read_settings(home), _open(home)
     signed = read_document_file(file)
     fresh = accepted.accept(signed, unix(SystemClock()))
+    # In the home folder too, so that the next roster can be signed there.
+    with read_transaction(accepted.engine) as connection:
+        held = [read_document_text(body) for body in documents.document_bodies(connection)]
+    DocumentLibrary(settings.home / FOLDER, settings.expected_hash).accept_all(held)
     word = "accepted" if fresh else "was held already"
-    emit({"hash": signed.hash.hex(), "type": signed.type, "new": fresh}, f"The {signed.type} {word}.")
+    emit(
+        {"hash": signed.hash.hex(), "type": signed.type, "new": fresh},
+        f"The {signed.type} {'is ' if fresh else ''}{word}.",
+    )
 
 
 @holder.command()

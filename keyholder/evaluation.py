@@ -12,7 +12,7 @@ from crypto.oprf import hash_inputs
 from crypto.records import Context
 from crypto.shares import Evaluation, chunk_digest
 from keyholder.accepted import SpendNonce
-from keyholder.admission import Admission, refuse_record_family, refuse_suspended, running_epoch
+from keyholder.admission import Admission, refuse_record_family, running_epoch, suspended
 from keyholder.holder import Holder
 from keyholder.shares import FamilyShare
 from keyholder.store import evaluations, withdrawals
@@ -23,7 +23,7 @@ from policies.terms import RECORD_FAMILY
 from runtime.database import read_transaction, run_in_transaction
 from runtime.metrics import counter
 from wire.access import Caller
-from wire.messages.evaluation import EvaluateRequest, EvaluateResponse, RecordSecretsRequest
+from wire.messages.evaluation import EvaluateRequest, RecordSecretsRequest
 from wire.problems import Problem
 
 SKEW_SECONDS = 60
@@ -45,7 +45,6 @@ def evaluate_chunk(holder: Holder, caller: Caller, request: EvaluateRequest, spe
 
     def settle(connection: Connection) -> None:
         spend_nonce(connection)
-        refuse_suspended(connection, member.institution_id)
         if not evaluations.charge_epoch(connection, charge, limit, admission.now):
             raise _budget_spent(charge, limit)
 
@@ -77,7 +76,6 @@ def evaluate_records(
 
     def settle(connection: Connection) -> None:
         spend_nonce(connection)
-        refuse_suspended(connection, member.institution_id)
         names = [(context.institution_id, context.handle) for context in contexts]
         if withdrawals.withdrawn_among(connection, request.epoch_id, names):
             raise Problem(409, "withdrawn", "withdrawn", "A record that is named has been withdrawn.")
@@ -104,11 +102,6 @@ def epoch_limit(admission: Admission, member: Member, family: str) -> int:
     return holder_budget(member.budgets.get(family, 0), epoch.t_h, len(epoch.holders))
 
 
-def response_to(evaluation: Evaluation) -> EvaluateResponse:
-    """The message that carries an evaluation."""
-    return EvaluateResponse(evaluation.elements, evaluation.proof)
-
-
 def _charge(admission: Admission, member: Member, family: str, share_version: int, elements: bytes) -> Charge:
     epoch_id = admission.trust.epoch_id
     digest = chunk_digest(epoch_id, family, share_version, elements)
@@ -116,10 +109,12 @@ def _charge(admission: Admission, member: Member, family: str, share_version: in
 
 
 def _account(admission: Admission, charge: Charge) -> Account:
-    """How things stand before the work; what counts is decided again when it is charged."""
+    """How things stand before the work; what is left is decided again when it is charged. Refuses the suspended."""
     with read_transaction(admission.holder.engine) as connection:
-        refuse_suspended(connection, charge.institution_id)
-        return evaluations.account(connection, charge)
+        found = evaluations.account(connection, charge)
+    if found.suspended:
+        raise suspended()
+    return found
 
 
 def _check_times(admission: Admission, context: Context, position: int) -> None:

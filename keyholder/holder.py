@@ -71,6 +71,12 @@ class Holder:
         """Unix seconds."""
         return unix(self.clock)
 
+    @property
+    def latest(self) -> State:
+        """What the last look at the database gave. Every request looks once, when its caller is found (`caller`)."""
+        with self._lock:
+            return self._state
+
     def state(self) -> State:
         """What the holder goes by now."""
         with read_transaction(self.engine) as connection:
@@ -80,7 +86,7 @@ class Holder:
         """As `state`, within a transaction. Shares are looked up and checked anew when documents change."""
         revision, standing = self.documents.standing_in(connection)
         with self._lock:
-            if self._state.revision != revision:
+            if self._state.revision < revision:
                 shares = {trust.epoch_id: find_shares(trust, self._key_ring, self.index) for trust in standing.epochs}
                 self._state = State(revision, standing, shares)
             return self._state

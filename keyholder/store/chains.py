@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from keyholder.store.inserting import insert_into
 from keyholder.store.schema import chain
@@ -15,6 +15,8 @@ from keyholder.store.schema import chain
 DOCUMENTS: Final = "documents"
 OPENINGS: Final = "openings"
 NO_LINK: Final = bytes(32)
+
+_LENGTH = select(chain.c.number).where(chain.c.name == bindparam("name"))
 
 
 class Head(NamedTuple):
@@ -40,5 +42,5 @@ def move_head(connection: Connection, name: str, head: Head) -> None:
 
 def chain_length(connection: Connection, name: str) -> int:
     """How many links the chain has: a number that changes whenever it does."""
-    number = connection.execute(select(chain.c.number).where(chain.c.name == name)).scalar_one_or_none()
+    number: int | None = connection.execute(_LENGTH, {"name": name}).scalar_one_or_none()
     return number or 0

@@ -1,17 +1,14 @@
 """Charging evaluations: exact under any number of threads, processes and replicas, once for each chunk.
 
-One conditional UPSERT decides, in the database. Knows counts and digests; never an element.
+One conditional UPSERT decides, in the database. Knows counts and digests; never an element. The statements are plain
+SQL, the same on both databases, because every request runs them and building them anew would cost more than running.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, select
-
-from keyholder.store.inserting import insert_into, inserts
-from keyholder.store.schema import budget, chunk, daily_count
+from sqlalchemy import Connection, TextClause, text
 
 
 class Charge(NamedTuple):
@@ -26,36 +23,46 @@ class Charge(NamedTuple):
 
 
 class Account(NamedTuple):
-    """What the database says before an evaluation: whether the chunk is paid, and what was spent so far."""
+    """How things stand before an evaluation: is the asker suspended, is the chunk paid, what was spent so far."""
 
+    suspended: bool
     paid: bool
     spent: int
     spent_today: int
 
 
+_ACCOUNT = text(
+    "SELECT EXISTS (SELECT 1 FROM suspension WHERE party_id = :institution_id),"
+    " EXISTS (SELECT 1 FROM chunk WHERE institution_id = :institution_id AND digest = :digest),"
+    " (SELECT spent FROM budget"
+    " WHERE epoch_id = :epoch_id AND institution_id = :institution_id AND family = :family),"
+    " (SELECT elements FROM daily_count"
+    " WHERE epoch_id = :epoch_id AND day = :day AND institution_id = :institution_id AND family = :family)"
+)
+_REMEMBER = text(
+    "INSERT INTO chunk (institution_id, digest, epoch_id, charged_at)"
+    " VALUES (:institution_id, :digest, :epoch_id, :now) ON CONFLICT DO NOTHING RETURNING charged_at"
+)
+_SPEND = text(
+    "INSERT INTO budget (epoch_id, institution_id, family, spent)"
+    " VALUES (:epoch_id, :institution_id, :family, :elements)"
+    " ON CONFLICT (epoch_id, institution_id, family) DO UPDATE SET spent = budget.spent + excluded.spent"
+    " WHERE budget.spent + excluded.spent <= :limit RETURNING spent"
+)
+_COUNT = text(
+    "INSERT INTO daily_count (epoch_id, day, institution_id, family, elements)"
+    " VALUES (:epoch_id, :day, :institution_id, :family, :elements)"
+    " ON CONFLICT (epoch_id, day, institution_id, family)"
+    " DO UPDATE SET elements = daily_count.elements + excluded.elements"
+    " WHERE daily_count.elements + excluded.elements <= :limit RETURNING elements"
+)
+_NO_LIMIT = 2**62
+
+
 def account(connection: Connection, charge: Charge) -> Account:
     """How things stand for a charge that has not been made."""
-    paid = connection.execute(
-        select(chunk.c.charged_at).where(
-            chunk.c.institution_id == charge.institution_id, chunk.c.digest == charge.digest
-        )
-    ).first()
-    spent = connection.execute(
-        select(budget.c.spent).where(
-            budget.c.epoch_id == charge.epoch_id,
-            budget.c.institution_id == charge.institution_id,
-            budget.c.family == charge.family,
-        )
-    ).scalar_one_or_none()
-    today = connection.execute(
-        select(daily_count.c.elements).where(
-            daily_count.c.epoch_id == charge.epoch_id,
-            daily_count.c.day == charge.day,
-            daily_count.c.institution_id == charge.institution_id,
-            daily_count.c.family == charge.family,
-        )
-    ).scalar_one_or_none()
-    return Account(paid is not None, spent or 0, today or 0)
+    suspended, paid, spent, today = connection.execute(_ACCOUNT, charge._asdict()).one()
+    return Account(bool(suspended), bool(paid), spent or 0, today or 0)
 
 
 def charge_epoch(connection: Connection, charge: Charge, limit: int, now: int) -> bool:
@@ -65,46 +72,21 @@ def charge_epoch(connection: Connection, charge: Charge, limit: int, now: int) -
     """
     if not _remember(connection, charge, now):
         return True
-    spent = {"epoch_id": charge.epoch_id, "institution_id": charge.institution_id, "family": charge.family}
-    if not _add(connection, budget, spent, "spent", charge.elements, limit):
-        return False
-    return _count(connection, charge, None)
+    return _add(connection, _SPEND, charge, limit) and _add(connection, _COUNT, charge, _NO_LIMIT)
 
 
 def charge_day(connection: Connection, charge: Charge, limit: int, now: int) -> bool:
     """As `charge_epoch`, against `limit` elements a day."""
-    return not _remember(connection, charge, now) or _count(connection, charge, limit)
+    return not _remember(connection, charge, now) or _add(connection, _COUNT, charge, limit)
 
 
 def _remember(connection: Connection, charge: Charge, now: int) -> bool:
     """Whether the chunk is new. A transaction that charges the same one at this moment is waited for."""
-    statement = insert_into(connection, chunk).values(
-        institution_id=charge.institution_id, digest=charge.digest, epoch_id=charge.epoch_id, charged_at=now
-    )
-    return inserts(connection, statement.on_conflict_do_nothing())
+    return connection.execute(_REMEMBER, {**charge._asdict(), "now": now}).first() is not None
 
 
-def _count(connection: Connection, charge: Charge, limit: int | None) -> bool:
-    named = {
-        "epoch_id": charge.epoch_id,
-        "day": charge.day,
-        "institution_id": charge.institution_id,
-        "family": charge.family,
-    }
-    return _add(connection, daily_count, named, "elements", charge.elements, limit)
-
-
-def _add(
-    connection: Connection, table: Table, named: Mapping[str, object], column: str, amount: int, limit: int | None
-) -> bool:
-    """Add `amount` to a row's `column`, making the row at first; False where that would exceed `limit`."""
-    if limit is not None and amount > limit:
+def _add(connection: Connection, statement: TextClause, charge: Charge, limit: int) -> bool:
+    """Add the charge's elements to its row, making the row at first; False where that would exceed `limit`."""
+    if charge.elements > limit:
         return False
-    statement = insert_into(connection, table).values(**named, **{column: amount})
-    total = table.c[column] + statement.excluded[column]
-    updating = statement.on_conflict_do_update(
-        index_elements=list(table.primary_key.columns),
-        set_={column: total},
-        where=None if limit is None else total <= limit,
-    )
-    return inserts(connection, updating)
+    return connection.execute(statement, {**charge._asdict(), "limit": limit}).first() is not None

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, LargeBinary
 
 from keyholder.store import chains, counts, documents, evaluations, openings, schema, withdrawals
 from keyholder.store.chains import Head
-from keyholder.store.evaluations import Charge
+from keyholder.store.evaluations import Account, Charge
 from keyholder.store.openings import Link
 from keyholder.store.withdrawals import Withdrawal
 from runtime.database import open_engine, read_transaction, run_in_transaction, write_transaction
@@ -54,7 +54,7 @@ def pay(engine: Engine, wanted: Charge, limit: int) -> bool:
     return True
 
 
-def spent(engine: Engine, wanted: Charge) -> evaluations.Account:
+def spent(engine: Engine, wanted: Charge) -> Account:
     with read_transaction(engine) as connection:
         return evaluations.account(connection, wanted)
 
@@ -83,14 +83,14 @@ def test_charges_add_up_to_the_limit_and_not_beyond(engine: Engine) -> None:
     assert not pay(engine, charge(5), 10)
     assert pay(engine, charge(4), 10)
     assert not pay(engine, charge(1), 10)
-    assert spent(engine, charge()) == (False, 10, 10)
+    assert spent(engine, charge()) == Account(suspended=False, paid=False, spent=10, spent_today=10)
 
 
 def test_a_first_charge_beyond_the_limit_leaves_nothing(engine: Engine) -> None:
     wanted = charge(11)
     assert not pay(engine, wanted, 10)
     assert not pay(engine, charge(1), 0)
-    assert spent(engine, wanted) == (False, 0, 0)
+    assert spent(engine, wanted) == Account(suspended=False, paid=False, spent=0, spent_today=0)
 
 
 def test_a_chunk_is_charged_once_whatever_is_left(engine: Engine) -> None:
@@ -98,7 +98,7 @@ def test_a_chunk_is_charged_once_whatever_is_left(engine: Engine) -> None:
     assert pay(engine, wanted, 10)
     assert pay(engine, wanted, 10)
     assert pay(engine, wanted._replace(day="2026-01-02"), 0)
-    assert spent(engine, wanted) == (True, 10, 10)
+    assert spent(engine, wanted) == Account(suspended=False, paid=True, spent=10, spent_today=10)
 
 
 def test_budgets_of_institutions_and_families_are_apart(engine: Engine) -> None:
