@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from crypto import envelopes, merkle, oprf, sealing
 from crypto.errors import CryptoError
@@ -47,6 +47,11 @@ class Loot:
 
 def loot(broker: BrokerWorld) -> list[Loot]:
     """Every record of the broker's database, in the order of their numbers."""
+    return loot_of(broker.engine)
+
+
+def loot_of(engine: Engine) -> list[Loot]:
+    """Every record of a broker's database, in the order of their numbers."""
     query = text(
         "SELECT r.body, s.statement, s.sealed FROM record r JOIN submission s"
         " ON s.epoch = r.epoch AND r.record_id >= s.submission * 4294967296"
@@ -54,7 +59,7 @@ def loot(broker: BrokerWorld) -> list[Loot]:
     )
     schema = schema_of(SealedSecretMessage)
     found = []
-    with read_transaction(broker.engine) as connection:
+    with read_transaction(engine) as connection:
         for body, statement, sealed in connection.execute(query):
             messages = [schema.load(each) for each in json.loads(sealed)]
             secrets = tuple(
