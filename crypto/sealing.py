@@ -60,8 +60,11 @@ def recipient_public_key(seed: bytes) -> bytes:
 
 
 def check_recipient_key(public_key: bytes) -> None:
-    """Raise InvalidSealed unless the 1216 bytes are an X-Wing public key that can be sealed to."""
-    _parse_public_key(public_key)
+    """Raise InvalidSealed unless the 1216 bytes are an X-Wing public key that can be sealed to.
+
+    Found by sealing: an X25519 half of small order parses, and fails only then (RFC 7748 section 6.1).
+    """
+    _encrypt(public_key, bytes(BATCH_SECRET_LENGTH), b"")
 
 
 def seal_info(
@@ -91,7 +94,7 @@ def seal_batch_secret(
     check_length(batch_secret, BATCH_SECRET_LENGTH, "a batch secret", InvalidSealed)
     name = key_id(public_key)
     info = seal_info(epoch_id, institution_id, idempotency_key, recipient_id, name)
-    sealed = _SUITE.encrypt(batch_secret, _parse_public_key(public_key), info)
+    sealed = _encrypt(public_key, batch_secret, info)
     return SealedSecret(recipient_id, name, sealed[:ENC_LENGTH], sealed[ENC_LENGTH:])
 
 
@@ -128,6 +131,14 @@ def _expand(seed: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
     check_length(seed, SEED_LENGTH, "a recipient's seed", InvalidSealed)
     expanded = hashlib.shake_256(seed).digest(96)
     return MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(expanded[64:])
+
+
+def _encrypt(public_key: bytes, plaintext: bytes, info: bytes) -> bytes:
+    """`enc | ciphertext`; raises InvalidSealed on a key that is none."""
+    try:
+        return _SUITE.encrypt(plaintext, _parse_public_key(public_key), info)
+    except ValueError:
+        raise InvalidSealed("these bytes are no X-Wing public key that can be sealed to") from None
 
 
 def _parse_public_key(public_key: bytes) -> hpke.MLKEM768X25519PublicKey:

@@ -280,6 +280,13 @@ def test_sealing_to_what_is_no_key_is_refused():
             sealing.check_recipient_key(key)
 
 
+@pytest.mark.parametrize("x25519", [bytes(32), bytes([1]) + bytes(31)])
+def test_a_key_whose_x25519_half_is_of_small_order_is_refused_before_anything_is_sealed_to_it(x25519: bytes):
+    key = sealing.recipient_public_key(bytes(range(32)))[:-32] + x25519
+    with pytest.raises(InvalidSealed, match="can be sealed to"):
+        sealing.check_recipient_key(key)
+
+
 def test_values_that_have_no_encoding_are_refused_in_words():
     context = records.Context(bytes(32), "bank-a", bytes(16), 1, 2)
     for changed in ({"epoch_id": b""}, {"institution_id": "Bank"}, {"handle": b"x"}, {"issued_at": 2**64}):
