@@ -79,15 +79,24 @@ def emit(data: object, text: str | Callable[[], str]) -> None:
     `text` may be a function, called only when needed.
     """
     if wants_json():
-        click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+        click.echo(
+            _without_controls(json.dumps(data, ensure_ascii=False, indent=2), lambda each: json.dumps(each)[1:-1])
+        )
     else:
-        click.echo(text() if callable(text) else text)
+        click.echo(_without_controls(text() if callable(text) else text))
 
 
 def say(text: str) -> None:
     """Print a remark to the person on standard error; silent under `--json`."""
     if not wants_json():
-        click.echo(text, err=True)
+        click.echo(_without_controls(text), err=True)
+
+
+def _without_controls(text: str, instead: Callable[[str], str] = lambda _: "\N{REPLACEMENT CHARACTER}") -> str:
+    """`text` fit for a terminal: what others wrote moves no cursor and reverses no line (but lines may end)."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in "\n\t\N{NO-BREAK SPACE}" else instead(each) for each in text)
 
 
 @contextmanager
@@ -202,7 +211,7 @@ def _internal_fault(error: Exception, as_json: bool) -> int:
 
 def _fail(message: str, exit_code: ExitCode, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps({"error": message, "exit_code": int(exit_code)}, ensure_ascii=False), err=True)
+        click.echo(json.dumps({"error": message, "exit_code": int(exit_code)}), err=True)
     else:
-        click.echo(f"crosslight: {message}", err=True)
+        click.echo(_without_controls(f"crosslight: {message}"), err=True)
     return int(exit_code)

@@ -87,11 +87,16 @@ def _record_lines(record: CaseRecord) -> list[str]:
     lines = [f"{record.institution_id} ({record.role}), issued {moment(record.issued_at)}: {state}"]
     lines += [f"  {reason}" for reason in record.reasons]
     for entry in record.entries:
-        value = entry.value if entry.value is not None else "(sealed)"
+        value = _one_line(entry.value) if entry.value is not None else "(sealed)"
         remarks = [f"match {entry.match}"] if entry.match else []
         remarks += ["set aside by a cap"] if entry.set_aside else []
         lines.append(f"  {entry.kind}: {value}" + (f"  [{'; '.join(remarks)}]" if remarks else ""))
-    lines += [f"  {name}: {value}" for name, value in record.fields.items()]
+    lines += [f"  {_one_line(name)}: {_one_line(value)}" for name, value in record.fields.items()]
     if record.indicators:
-        lines.append(f"  indicators: {', '.join(record.indicators)}")
+        lines.append(f"  indicators: {_one_line(', '.join(record.indicators))}")
     return lines
+
+
+def _one_line(text: str) -> str:
+    """What an institution sealed, on one line, so that it cannot look like a line of ours."""
+    return " ".join(text.split())

@@ -152,3 +152,28 @@ def test_progress_is_silent_off_a_terminal_unless_asked_for(capsys: pytest.Captu
     with line_progress(2, "blinding") as steps:
         steps.advance(2)
     assert capsys.readouterr().err.startswith("blinding: 2 of 2 (100%)")
+
+
+HOSTILE = "red \x1b[31m, back \x1b[2J, C1 \x9b2J, reversed \u202eabc, bell \a, Müller 张\n\tstays"
+
+
+@pytest.mark.parametrize("error", [False, True])
+def test_what_others_wrote_moves_no_cursor_of_the_terminal(error: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    @click.command()
+    @console.json_option
+    def show() -> None:
+        """Show another party's words."""
+        if error:
+            raise UserError(HOSTILE)
+        console.say(HOSTILE)
+        console.emit({"words": HOSTILE}, HOSTILE)
+
+    for arguments in ([], ["--json"]):
+        console.run_command(show, arguments)
+        printed = capsys.readouterr()
+        for text in (printed.out, printed.err):
+            assert not [each for each in text if not (each.isprintable() or each in "\n\t")]
+        if arguments and not error:
+            assert json.loads(printed.out) == {"words": HOSTILE}
+        elif not arguments:
+            assert "Müller 张\n\tstays" in printed.err
