@@ -13,13 +13,14 @@ from typing import Any
 import click
 
 from broker.app import MIGRATIONS
-from broker.directory import Directory
-from broker.settings import SETTINGS_FILE, BrokerSettings, check_separation, read_settings, write_settings
-from broker.startup import home_of, make_app, prepare_database, run_worker, take_in
+from broker.directory import Directory, kept_documents
+from broker.settings import BrokerSettings, check_separation
+from broker.startup import home_of, make_app, open_library, prepare_database, run_worker, take_in
 from broker.store.caps import crowd_sizes, entries_set_aside, excess_across_groups
 from broker.store.epochs import epoch_number
 from broker.store.overview import overview
 from policies.documents import read_document_file
+from policies.service_settings import read_settings, write_settings
 from policies.trust import Trust
 from runtime.console import emit, json_option, passphrase_option, read_passphrase, say
 from runtime.database import open_engine, read_transaction
@@ -56,13 +57,13 @@ def init_command(home: Path, database_url: str, bind: str) -> None:
     Before: `crosslight enrolment keys broker broker --home HOME`, and `crosslight enrolment pin` in the same home.
     """
     home_of(home)
-    path = home / SETTINGS_FILE
+    path = home / BrokerSettings.FILE
     if path.exists() and (database_url or bind):
         raise UserError(f"{path} exists already: change the settings there.", ExitCode.USAGE)
     if not path.exists():
         given = {"database_url": database_url, "bind": bind or BrokerSettings.bind}
-        write_settings(home, {name: value for name, value in given.items() if value})
-    engine, pinned_hash = prepare_database(read_settings(home))
+        write_settings(BrokerSettings, home, {name: value for name, value in given.items() if value})
+    engine, pinned_hash = prepare_database(read_settings(BrokerSettings, home))
     trust = Directory(engine, pinned_hash).trust()
     emit(
         {"settings": str(path), "enrolment_hash": pinned_hash.hex(), "ready": trust.is_ready},
@@ -82,7 +83,7 @@ def init_command(home: Path, database_url: str, bind: str) -> None:
 @passphrase_option
 def serve_command(home: Path, with_worker: bool, insecure_single_operator: bool, passphrase_file: Path | None) -> None:
     """Answer requests until told to stop. Alerts come from `broker worker`, which must run as well."""
-    settings = read_settings(home_of(home))
+    settings = read_settings(BrokerSettings, home_of(home))
     check_separation(settings, insecure_single_operator=insecure_single_operator)
     if settings.holder_key_file is not None:
         say("WARNING: one operator runs broker and key holder. Use made-up data only.")
@@ -107,7 +108,7 @@ def serve_command(home: Path, with_worker: bool, insecure_single_operator: bool,
 @click.option("--once", is_flag=True, help="Do all there is to do, then end.")
 def worker_command(home: Path, once: bool) -> None:
     """Match what was committed, take back what ended. Needs no key; may be killed at any time and started again."""
-    run_worker(read_settings(home_of(home)), once=once)
+    run_worker(read_settings(BrokerSettings, home_of(home)), once=once)
 
 
 @broker.command("migrate")
@@ -115,7 +116,7 @@ def worker_command(home: Path, once: bool) -> None:
 @json_option
 def migrate_command(home: Path) -> None:
     """Bring the database to this version's schema, whole or not at all."""
-    engine = open_engine(read_settings(home_of(home)).database)
+    engine = open_engine(read_settings(BrokerSettings, home_of(home)).database)
     migrate(engine, MIGRATIONS)
     emit({"migrated": True}, "The database has the newest schema.")
 
@@ -126,9 +127,13 @@ def migrate_command(home: Path) -> None:
 @json_option
 def accept_command(home: Path, files: tuple[Path, ...]) -> None:
     """Verify signed documents (an epoch, a roster) against the pinned enrolment, and keep them."""
-    engine, pinned_hash = prepare_database(read_settings(home_of(home)))
+    settings = read_settings(BrokerSettings, home_of(home))
+    engine, pinned_hash = prepare_database(settings)
     directory = Directory(engine, pinned_hash)
     taken = {str(path): take_in(engine, directory, read_document_file(path)) for path in files}
+    # In the home folder too, from which a database can be made anew.
+    with read_transaction(engine) as connection:
+        open_library(settings).accept_all(kept_documents(connection))
     emit(
         {"accepted": taken},
         lambda: "\n".join(f"{path}: {'accepted' if new else 'kept already'}" for path, new in taken.items()),
@@ -140,7 +145,7 @@ def accept_command(home: Path, files: tuple[Path, ...]) -> None:
 @json_option
 def status_command(home: Path) -> None:
     """Say what the database holds and what is still to be matched. For the operator alone: no party is served this."""
-    engine, trust, epoch = _open(read_settings(home_of(home)))
+    engine, trust, epoch = _open(read_settings(BrokerSettings, home_of(home)))
     with read_transaction(engine) as connection:
         found = overview(connection, epoch)
     data = {"epoch": trust.epoch.number, "roster": trust.roster.version, **found}
@@ -155,7 +160,7 @@ def caps_command(home: Path) -> None:
 
     Also the kinds with tags under which all groups together have more records than the cap of one: flagged, and left.
     """
-    engine, trust, epoch = _open(read_settings(home_of(home)))
+    engine, trust, epoch = _open(read_settings(BrokerSettings, home_of(home)))
     with read_transaction(engine) as connection:
         aside = entries_set_aside(connection, epoch)
         caps = {kind: policy.cap for kind, policy in trust.kinds.items()}

@@ -16,7 +16,7 @@ from keyholder.accepted import AcceptedDocuments
 from keyholder.app import create_app, open_documents
 from keyholder.keygen_commands import keygen
 from keyholder.opening_record import verify_links
-from keyholder.settings import SETTINGS_FILE, HolderSettings, read_settings, write_settings
+from keyholder.settings import HolderSettings
 from keyholder.standing import Standing, read_document_text
 from keyholder.store import counts as counts_store
 from keyholder.store import documents
@@ -26,6 +26,7 @@ from policies.documents import read_document_file
 from policies.home import PartyHome
 from policies.library import FOLDER, DocumentLibrary
 from policies.parties import holder_index
+from policies.service_settings import read_settings, write_settings
 from runtime.clock import SystemClock, unix
 from runtime.console import emit, json_option, passphrase_option, read_passphrase, say
 from runtime.database import read_transaction, run_in_transaction
@@ -67,7 +68,7 @@ holder.add_command(keygen)
 @json_option
 def init(home: Path, bind: str, database_url: str, force: bool) -> None:
     """Write holder.toml from the holder's card, and make the database."""
-    path = home / SETTINGS_FILE
+    path = home / HolderSettings.FILE
     if path.exists() and not force:
         raise UserError(f"{path} is there already; change it by hand, or give --force.", ExitCode.USAGE)
     index = holder_index(PartyHome(home).card.party_id)
@@ -76,7 +77,7 @@ def init(home: Path, bind: str, database_url: str, force: bool) -> None:
     values: dict[str, str | int] = {"index": index, "bind": bind}
     if database_url:
         values["database_url"] = database_url
-    write_settings(home, values)
+    write_settings(HolderSettings, home, values)
     accepted = _open(home)
     emit(
         {"settings": str(path), "index": index, "enrolment_hash": accepted.pinned.enrolment.hash.hex()},
@@ -92,7 +93,7 @@ def serve(home: Path, passphrase_file: Path | None) -> None:
 
     Shares that are written to the key file later are seen after a restart; documents are seen at once.
     """
-    settings = read_settings(home)
+    settings = read_settings(HolderSettings, home)
     key_ring = read_key_file(settings.key_file, read_passphrase(passphrase_file))
     configure_logging("holder")
     run_server(
@@ -120,7 +121,7 @@ def migrate(home: Path) -> None:
 @json_option
 def accept(home: Path, file: Path) -> None:
     """Verify a signed epoch document or roster and keep it; a running service goes by it at once."""
-    settings, accepted = read_settings(home), _open(home)
+    settings, accepted = read_settings(HolderSettings, home), _open(home)
     signed = read_document_file(file)
     fresh = accepted.accept(signed, unix(SystemClock()))
     # In the home folder too, so that the next roster can be signed there.
@@ -177,7 +178,7 @@ def resume(home: Path, party_id: str | None) -> None:
 def openings(home: Path, after: int) -> None:
     """Verify the record of openings from its first decision on, and show it."""
     accepted = _open(home)
-    settings = read_settings(home)
+    settings = read_settings(HolderSettings, home)
     with read_transaction(accepted.engine) as connection:
         links = opening_links(connection)
     key = accepted.pinned.enrolment.holders[settings.index - 1].key
@@ -213,7 +214,7 @@ def counts(home: Path, first_day: str) -> None:
 
 
 def _open(home: Path) -> AcceptedDocuments:
-    return open_documents(read_settings(home), SystemClock())
+    return open_documents(read_settings(HolderSettings, home), SystemClock())
 
 
 def _require_known(standing: Standing, party_id: str) -> None:
