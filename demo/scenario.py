@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from broker import settings as broker_settings
+from broker.settings import BrokerSettings
 from demo.ceremony import HOLDERS, RECIPIENT, Institution, hold_ceremony
 from demo.own_files import RECORD_ID, OwnFile, mapping_toml, region_of
 from demo.processes import Finished, Processes, free_port
-from keyholder import settings as holder_settings
+from keyholder.settings import HolderSettings
+from policies.service_settings import read_settings, write_settings
 from policies.terms import Terms
 from runtime.clock import Clock
 from runtime.exits import ExitCode, UserError
@@ -97,10 +98,10 @@ class Scenario:
         bind: dict[str, str | int] = {"bind": f"127.0.0.1:{self.ports.broker}", "workers": 1}
         if self._database_url:
             bind["database_url"] = self._database_url
-        broker_settings.write_settings(self.home("broker"), bind)
+        write_settings(BrokerSettings, self.home("broker"), bind)
         for index, port in enumerate(self.ports.holders, start=1):
-            holder_settings.write_settings(
-                self.home(f"holder{index}"), {"index": index, "bind": f"127.0.0.1:{port}", "workers": 1}
+            write_settings(
+                HolderSettings, self.home(f"holder{index}"), {"index": index, "bind": f"127.0.0.1:{port}", "workers": 1}
             )
         for own in self.files:
             home = self.home(own.institution_id)
@@ -165,7 +166,7 @@ class Scenario:
     @property
     def broker_database(self) -> str:
         """The URL of the broker's database."""
-        return broker_settings.read_settings(self.home("broker"), {}).database
+        return read_settings(BrokerSettings, self.home("broker"), {}).database
 
 
 def _report(what: str, finished: Finished) -> Any:

@@ -18,8 +18,9 @@ from keyholder.app import open_documents
 from keyholder.keygen_files import PROGRESS_FOLDER, Report, advance_by_files
 from keyholder.keygen_online import OnlineRun
 from keyholder.keygen_run import Participant, families_of
-from keyholder.settings import HolderSettings, read_settings
+from keyholder.settings import HolderSettings
 from policies.enrolment import Enrolment
+from policies.service_settings import read_settings
 from runtime.clock import SystemClock
 from runtime.console import emit, json_option, passphrase_option, read_passphrase, say
 from runtime.exits import ExitCode, UserError
@@ -63,7 +64,7 @@ def keygen(
     """
     if (exchange is None) != online:
         raise UserError("Give either --exchange FOLDER or --online.", ExitCode.USAGE)
-    settings = read_settings(home)
+    settings = read_settings(HolderSettings, home)
     accepted = open_documents(settings, SystemClock())
     enrolment = accepted.pinned.enrolment
     passphrase = read_passphrase(passphrase_file)

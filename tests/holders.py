@@ -28,10 +28,11 @@ from crypto.shares import combine, share_name, verify_share
 from crypto.signatures import SigningKey
 from keyholder.app import create_app
 from keyholder.holder import Holder
-from keyholder.settings import HolderSettings, read_settings, write_settings
+from keyholder.settings import HolderSettings
 from policies.documents import SignedDocument
 from policies.library import DocumentLibrary
 from policies.parties import holder_party_id
+from policies.service_settings import read_settings, write_settings
 from runtime.clock import Clock, SystemClock
 from tests.agreement_world import World, make_world
 from tests.clocks import MovableClock
@@ -72,7 +73,7 @@ def make_home(
     given: dict[str, str | int] = {"index": index, "bind": bind, **settings}
     if database_url:
         given["database_url"] = database_url
-    write_settings(home, given)
+    write_settings(HolderSettings, home, given)
     library = DocumentLibrary.of_home(home)
     library.pin(world.enrolment, world.enrolment.hash)
     for signed in [world.epoch, world.roster] if documents is None else documents:
@@ -186,7 +187,7 @@ def serve_in_process(
 
 
 def _settings(home: Path) -> HolderSettings:
-    return replace(read_settings(home, {}), threads=50)
+    return replace(read_settings(HolderSettings, home, {}), threads=50)
 
 
 @contextmanager

@@ -28,7 +28,6 @@ MATRIX: Mapping[tuple[str, str], object] = {
     ("GET", "/v1/status"): INSTITUTION,
     ("GET", "/v1/alerts"): RECIPIENT,
     ("GET", "/v1/alerts/details"): RECIPIENT,
-    ("GET", "/v1/alerts/details"): RECIPIENT,
     ("GET", "/v1/alerts/<hex(16):alert>"): RECIPIENT,
     ("GET", "/v1/documents"): frozenset(EVERYBODY),
     ("POST", "/v1/documents"): frozenset(EVERYBODY),

@@ -8,13 +8,14 @@ import pytest
 
 from broker.app import MIGRATIONS, create_app
 from broker.commands import broker as broker_commands
-from broker.settings import BrokerSettings, read_settings, write_settings
+from broker.settings import BrokerSettings
 from broker.store.schema import metadata
 from crypto.keyfiles import write_key_file
 from crypto.signatures import SigningKey
 from policies.documents import write_document_file
 from policies.errors import DocumentRefused
 from policies.library import DocumentLibrary
+from policies.service_settings import read_settings, write_settings
 from runtime.console import run_command
 from runtime.database import open_engine
 from runtime.exits import ExitCode, UserError
@@ -48,7 +49,7 @@ def test_a_broker_is_set_up_and_takes_in_documents(
 ) -> None:
     set_up = run(capsys, "init", "--home", str(home), "--bind", "127.0.0.1:9999")
     assert (set_up["ready"], set_up["enrolment_hash"]) == (False, agreement.enrolment.hash.hex())
-    assert read_settings(home, {}).bind == "127.0.0.1:9999"
+    assert read_settings(BrokerSettings, home, {}).bind == "127.0.0.1:9999"
     files = [str(home.parent / f"{name}.json") for name in ("epoch", "roster")]
     for path, signed in zip(files, (agreement.epoch, agreement.roster), strict=True):
         write_document_file(Path(path), signed)
@@ -73,7 +74,7 @@ def test_an_unsigned_document_is_refused_with_a_sentence(
 def test_a_holders_key_file_in_the_settings_keeps_the_broker_from_starting(
     home: Path, agreement: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_settings(home, {"holder_key_file": "holder/keys.age"})
+    write_settings(BrokerSettings, home, {"holder_key_file": "holder/keys.age"})
     write_key_file(home / "keys.age", agreement.parties["broker"].secrets, "x")
     monkeypatch.setenv("CROSSLIGHT_PASSPHRASE", "x")
     assert run_command(broker_commands, ["serve", "--home", str(home)]) == ExitCode.DOCUMENTS_REFUSED

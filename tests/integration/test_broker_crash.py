@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 
-from broker.settings import write_settings
+from broker.settings import BrokerSettings
 from policies.library import DocumentLibrary
+from policies.service_settings import write_settings
 from runtime.database import read_transaction
 from tests.agreement_world import DAY, make_world
 from tests.brokers import BASE_URL, FOUR_GROUPS, BrokerWorld, build_broker, handle_of
@@ -96,7 +97,7 @@ def test_a_worker_killed_at_random_moments_ends_where_an_undisturbed_one_does(tm
     library = DocumentLibrary.of_home(home)
     library.pin(agreement.enrolment, agreement.enrolment.hash)
     broker = build_broker(f"sqlite:///{home / 'broker.sqlite'}", agreement=agreement, now=now)
-    write_settings(home, {"database_url": f"sqlite:///{home / 'broker.sqlite'}"})
+    write_settings(BrokerSettings, home, {"database_url": f"sqlite:///{home / 'broker.sqlite'}"})
     send_everything(broker)
     command = [sys.executable, "-m", "cli", "broker", "worker", "--home", str(home)]
     for _ in range(3):

@@ -16,7 +16,7 @@ import pytest
 from cli.main import crosslight
 from crypto.keyfiles import read_key_file, write_key_file
 from keyholder.app import create_app
-from keyholder.settings import HolderSettings, read_settings, write_settings
+from keyholder.settings import HolderSettings
 from keyholder.store import evaluations
 from keyholder.store.evaluations import Charge
 from policies.assembly import build_epoch
@@ -24,6 +24,7 @@ from policies.documents import write_document_file
 from policies.generated_keys import read_generated_key, verified_families
 from policies.library import DocumentLibrary
 from policies.party_keys import CARD_FILE
+from policies.service_settings import read_settings, write_settings
 from runtime.clock import SystemClock
 from runtime.console import run_command
 from runtime.database import open_engine, write_transaction
@@ -60,7 +61,7 @@ def test_init_writes_settings_from_the_card_and_makes_the_database(
     (tmp_path / CARD_FILE).write_text(json.dumps(world.parties["holder2"].card.to_document()))
     code, data, _ = run(capsys, tmp_path, "init", "--bind", "127.0.0.1:9999")
     assert (code, data["index"], data["enrolment_hash"]) == (0, 2, world.enrolment.hash.hex())
-    settings = read_settings(tmp_path, {})
+    settings = read_settings(HolderSettings, tmp_path, {})
     assert (settings.index, settings.bind, settings.home) == (2, "127.0.0.1:9999", tmp_path)
     assert (tmp_path / "holder.sqlite").stat().st_mode & 0o777 == 0o600
     code, _, error = run(capsys, tmp_path, "init")
@@ -80,7 +81,7 @@ def test_documents_are_accepted_once_and_refused_with_a_reason(
     assert run(capsys, home, "accept", str(epoch))[1]["new"] is True
     assert run(capsys, home, "accept", str(roster))[1]["new"] is True
     assert run(capsys, home, "accept", str(roster))[1]["new"] is False
-    app = create_app(read_settings(home, {}), key_ring=key_ring(world, 1))
+    app = create_app(read_settings(HolderSettings, home, {}), key_ring=key_ring(world, 1))
     assert app.test_client().get("/readyz").status_code == 200
 
 
@@ -101,7 +102,7 @@ def test_counts_and_openings_are_shown_from_the_database(
 ) -> None:
     assert run(capsys, home, "migrate")[1] == {"epochs": 1}
     charge = Charge(world.trust.epoch_id, "bank-a", "phone", "2026-01-05", bytes(32), 7)
-    with write_transaction(open_engine(read_settings(home, {}).database)) as connection:
+    with write_transaction(open_engine(read_settings(HolderSettings, home, {}).database)) as connection:
         evaluations.charge_epoch(connection, charge, 10, START)
     row = {"epoch": 1, "day": "2026-01-05", "institution_id": "bank-a", "family": "phone", "elements": 7}
     assert run(capsys, home, "counts")[1] == [{**row, "signed": False}]
@@ -117,10 +118,13 @@ def test_counts_and_openings_are_shown_from_the_database(
         (lambda home: shutil.rmtree(home / "documents"), ExitCode.DOCUMENTS_REFUSED),
         (lambda home: (home / "documents" / "enrolment.json").unlink(), ExitCode.DOCUMENTS_REFUSED),
         (
-            lambda home: write_settings(home, {"index": 1, "enrolment_hash": "00" * 32}),
+            lambda home: write_settings(HolderSettings, home, {"index": 1, "enrolment_hash": "00" * 32}),
             ExitCode.DOCUMENTS_REFUSED,
         ),
-        (lambda home: write_settings(home, {"index": 1, "database_url": "mysql://x"}), ExitCode.DOCUMENTS_REFUSED),
+        (
+            lambda home: write_settings(HolderSettings, home, {"index": 1, "database_url": "mysql://x"}),
+            ExitCode.DOCUMENTS_REFUSED,
+        ),
     ],
 )
 def test_a_home_that_is_not_right_is_refused_in_one_sentence(

@@ -15,9 +15,10 @@ from crypto.keyfiles import KeyRing
 from crypto.shares import share_name
 from crypto.tags import identifier_input
 from keyholder.app import create_app
-from keyholder.settings import read_settings
+from keyholder.settings import HolderSettings
 from keyholder.store import documents
 from policies.documents import SignedDocument
+from policies.service_settings import read_settings
 from runtime.database import write_transaction
 from tests.agreement_world import DAY, START, World, make_world
 from tests.clocks import MovableClock
@@ -232,7 +233,9 @@ def test_a_holder_without_an_epoch_becomes_ready_when_documents_come_without_a_r
 ) -> None:
     world = make_world()
     holders = serve_in_process(world, tmp_path, indexes=[1], documents=[], database_urls={1: database_url})
-    replica = create_app(read_settings(holders.homes[1], {}), clock=holders.clock, key_ring=key_ring(world, 1))
+    replica = create_app(
+        read_settings(HolderSettings, holders.homes[1], {}), clock=holders.clock, key_ring=key_ring(world, 1)
+    )
 
     def ready() -> list[int]:
         return [app.test_client().get("/readyz").status_code for app in (holders.apps[1], replica)]
