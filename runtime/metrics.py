@@ -5,6 +5,7 @@ anything that depends on a match and can be fetched by a party.
 """
 
 import os
+import threading
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+# Two threads that want one metric for the first time at once would both make it, and the second would be refused.
+_making = threading.Lock()
 
 
 def share_between_processes(directory: Path) -> None:
@@ -47,17 +51,20 @@ def _gauge(name: str, documentation: str, labels: tuple[str, ...]) -> "Gauge":
 
 def counter(name: str, documentation: str, labels: Sequence[str] = ()) -> "Counter":
     """Return the counter of this name, the same one each time."""
-    return _counter(name, documentation, tuple(labels))
+    with _making:
+        return _counter(name, documentation, tuple(labels))
 
 
 def histogram(name: str, documentation: str, labels: Sequence[str] = ()) -> "Histogram":
     """Return the histogram of seconds of this name, the same one each time."""
-    return _histogram(name, documentation, tuple(labels))
+    with _making:
+        return _histogram(name, documentation, tuple(labels))
 
 
 def gauge(name: str, documentation: str, labels: Sequence[str] = ()) -> "Gauge":
     """Return the gauge of this name, the same one each time; processes' values are added up."""
-    return _gauge(name, documentation, tuple(labels))
+    with _making:
+        return _gauge(name, documentation, tuple(labels))
 
 
 def count_request(service: str, method: str, route: str, status: int, seconds: float) -> None:

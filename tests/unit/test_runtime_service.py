@@ -5,12 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 
+from runtime.metrics import counter
 from runtime.service import create_base_app
 
 PROGRAM = """
@@ -115,3 +117,20 @@ def test_the_shell_has_no_other_route(name: str) -> None:
     app = create_base_app("z")
     assert sorted(rule.endpoint for rule in app.url_map.iter_rules()) == ["healthz", "metrics", "readyz"]
     assert app.test_client().post(f"/{name}").status_code == 405
+
+
+def test_threads_that_want_a_metric_for_the_first_time_at_once_all_get_the_same() -> None:
+    start = threading.Barrier(16)
+    found = []
+
+    def want() -> None:
+        start.wait()
+        found.append(counter("crosslight_test_wanted_at_once", "Made by whoever comes first", ("name",)))
+
+    threads = [threading.Thread(target=want) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 16
+    assert len(set(map(id, found))) == 1
