@@ -79,7 +79,8 @@ def write_settings(cls: type[ServiceSettings], home: Path, values: Mapping[str, 
     for name, value in values.items():
         text = str(value) if isinstance(value, int) else _quoted(value)
         lines += [f"# {helps[name]}", f"{name} = {text}", ""]
-    write_file(home / cls.FILE, "\n".join(lines))
+    # Private: a database URL may hold a password.
+    write_file(home / cls.FILE, "\n".join(lines), mode=0o600)
 
 
 def _quoted(text: str) -> str:

@@ -48,6 +48,7 @@ def test_a_broker_is_set_up_and_takes_in_documents(
     home: Path, agreement: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_up = run(capsys, "init", "--home", str(home), "--bind", "127.0.0.1:9999")
+    assert (home / "broker.toml").stat().st_mode & 0o777 == 0o600
     assert (set_up["ready"], set_up["enrolment_hash"]) == (False, agreement.enrolment.hash.hex())
     assert read_settings(BrokerSettings, home, {}).bind == "127.0.0.1:9999"
     files = [str(home.parent / f"{name}.json") for name in ("epoch", "roster")]
@@ -55,6 +56,7 @@ def test_a_broker_is_set_up_and_takes_in_documents(
         write_document_file(Path(path), signed)
     assert run(capsys, "accept", *files, "--home", str(home))["accepted"] == dict.fromkeys(files, True)
     assert run(capsys, "accept", *files, "--home", str(home))["accepted"] == dict.fromkeys(files, False)
+    assert (home / "documents/epoch-1.json").exists() and (home / "documents/roster-1-1.json").exists()
     status = run(capsys, "status", "--home", str(home))
     assert (status["epoch"], status["roster"], status["unmatched_submissions"], status["records"]) == (1, 1, 0, 0)
     assert run(capsys, "caps", "--home", str(home)) == {"set_aside": [], "excess_across_groups": []}

@@ -81,6 +81,8 @@ def test_documents_are_accepted_once_and_refused_with_a_reason(
     assert run(capsys, home, "accept", str(epoch))[1]["new"] is True
     assert run(capsys, home, "accept", str(roster))[1]["new"] is True
     assert run(capsys, home, "accept", str(roster))[1]["new"] is False
+    # The next roster is signed in the home folder, so what is accepted is kept there as well.
+    assert (home / "documents/epoch-1.json").exists() and (home / "documents/roster-1-1.json").exists()
     app = create_app(read_settings(HolderSettings, home, {}), key_ring=key_ring(world, 1))
     assert app.test_client().get("/readyz").status_code == 200
 
