@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.bare_operations import BareOperations, measure
 from benchmarks.one_institution import IDENTIFIERS_PER_RECORD, Setting, cpu, made_up_contents, setting
+from benchmarks.one_processor import use_one_processor
 from clients.identifiers import Hints, normalise
 from clients.institution.outbox import RowUpdate, next_seq, store_submission
 from clients.institution.seal import Content
@@ -70,6 +71,7 @@ def run(found: Setting, contents: Sequence[Content]) -> tuple[list[float], list[
 
 def main() -> None:
     """Measure, and print the table as JSON."""
+    use_one_processor()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--identifiers", type=int, default=100_000)
     records = -(-parser.parse_args().identifiers // IDENTIFIERS_PER_RECORD)

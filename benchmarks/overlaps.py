@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.one_processor import use_one_processor
 from crypto import envelopes, group, merkle, oprf, records, scalars, shares, tags
 from crypto.records import Context, Head
 
@@ -148,6 +149,7 @@ def ahead_from(ours_each: float, theirs_a_pair: float) -> int:
 
 def main() -> None:
     """Measure, and print the table as JSON."""
+    use_one_processor()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=100_000, help="identifiers an institution")
     size = parser.parse_args().size

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.one_institution import IDENTIFIERS_PER_RECORD, Setting, cpu, setting
+from benchmarks.one_processor import use_one_processor
 from clients.institution.mapping_file import load_mapping
 from clients.institution.night import Options, Report, Source
 from clients.institution.prepare import prepare_row
@@ -76,6 +77,7 @@ def night(found: Setting, broker: InProcessBroker) -> tuple[Report, float]:
 
 def main() -> None:
     """Measure, and print the table as JSON."""
+    use_one_processor()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--identifiers", type=int, default=100_000)
     count = -(-parser.parse_args().identifiers // IDENTIFIERS_PER_RECORD)
