@@ -5,8 +5,6 @@ Thin: options in, one call, a result out. The work is elsewhere.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import click
 from broker.app import MIGRATIONS
 from broker.directory import Directory, kept_documents
 from broker.settings import BrokerSettings, check_separation
-from broker.startup import home_of, make_app, open_library, prepare_database, run_worker, take_in
+from broker.startup import WorkerProcess, home_of, make_app, open_library, prepare_database, run_worker, take_in
 from broker.store.caps import crowd_sizes, entries_set_aside, excess_across_groups
 from broker.store.epochs import epoch_number
 from broker.store.overview import overview
@@ -89,8 +87,7 @@ def serve_command(home: Path, with_worker: bool, insecure_single_operator: bool,
         say("WARNING: one operator runs broker and key holder. Use made-up data only.")
     app = make_app(settings, read_passphrase(passphrase_file), insecure_single_operator=insecure_single_operator)
     configure_logging("broker")
-    spawn = multiprocessing.get_context("spawn")
-    worker = spawn.Process(target=run_worker, args=(settings,), kwargs={"parent": os.getpid()}, daemon=True)
+    worker = WorkerProcess(home)
     serve(
         lambda: app,
         settings.bind,
@@ -106,9 +103,10 @@ def serve_command(home: Path, with_worker: bool, insecure_single_operator: bool,
 @broker.command("worker")
 @_home
 @click.option("--once", is_flag=True, help="Do all there is to do, then end.")
-def worker_command(home: Path, once: bool) -> None:
+@click.option("--parent", type=int, hidden=True, help="End when this process, which started it, is gone.")
+def worker_command(home: Path, once: bool, parent: int | None) -> None:
     """Match what was committed, take back what ended. Needs no key; may be killed at any time and started again."""
-    run_worker(read_settings(BrokerSettings, home_of(home)), once=once)
+    run_worker(read_settings(BrokerSettings, home_of(home)), once=once, parent=parent)
 
 
 @broker.command("migrate")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from policies.documents import SignedDocument
 from policies.errors import DocumentRefused
 from policies.library import FOLDER, DocumentLibrary
 from runtime.clock import SystemClock, unix
+from runtime.console import PASSPHRASE_VARIABLE
 from runtime.database import open_engine, run_in_transaction
 from runtime.exits import ExitCode, UserError
 from runtime.logs import configure_logging
@@ -86,6 +89,26 @@ def run_worker(settings: BrokerSettings, *, once: bool = False, parent: int | No
         threading.Thread(target=_stop_without_parent, args=(stop, parent), daemon=True).start()
     structlog.get_logger().info("worker started")
     worker.run(stop, settings.idle_seconds)
+
+
+class WorkerProcess:
+    """The matching worker as a child of the serving process, which it outlives by at most a second."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it. It needs no key, so the passphrase is not among what it inherits."""
+        command = [sys.executable, "-m", "broker", "worker", "--home", str(self._home.absolute())]
+        environment = {name: value for name, value in os.environ.items() if name != PASSPHRASE_VARIABLE}
+        # Our own interpreter and module; the home is a path that the operator gave.
+        self._process = subprocess.Popen([*command, "--parent", str(os.getpid())], env=environment)  # noqa: S603
+
+    def terminate(self) -> None:
+        """Tell it to stop after the step that it is at."""
+        if self._process is not None:
+            self._process.terminate()
 
 
 def _stop_without_parent(stop: threading.Event, parent: int) -> None:
