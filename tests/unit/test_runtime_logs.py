@@ -2,10 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from runtime.logs import configure_logging, logger
 from tests.wire_world import KEYS, build_world
@@ -13,13 +11,9 @@ from wire.http_signatures import sign_request
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator["Lines"]:
+def lines() -> "Lines":
     """What is written to standard error from here on, as JSON objects."""
-    before, level = logging.getLogger().handlers[:], logging.getLogger().level
-    configuration = structlog.get_config()
-    yield Lines()
-    structlog.configure(**configuration)
-    logging.getLogger().handlers, logging.getLogger().level = before, level
+    return Lines()
 
 
 class Lines:
