@@ -6,7 +6,7 @@ import pytest
 
 from tests.chaos_world import EndState, Template, disturbed, template, undisturbed
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("crashes")
 
 SEEDS = range(20)
 

@@ -25,6 +25,8 @@ from runtime.exits import ExitCode
 from tests.agreement_world import example_terms
 from wire.messages.message import encode_message
 
+pytestmark = pytest.mark.xdist_group("document-commands")
+
 PASSPHRASE = "a passphrase for tests"
 PARTIES = {
     "bank-a": ["bank", "bank-a", "--group", "group-a", "--declare", "phone=1000"],
