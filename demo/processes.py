@@ -99,6 +99,10 @@ class Processes:
         complaints = error_path.read_text("utf-8", "replace").strip().splitlines()
         return Finished(exit_code, output_path.read_text("utf-8"), complaints[-1] if complaints else "")
 
+    def is_running(self, party: str) -> bool:
+        """Whether a service of `party` runs."""
+        return any(name == party and process.poll() is None for name, process in self._services)
+
     def kill(self, party: str) -> None:
         """Kill -9 a running service of `party` with all its children, as a power cut would."""
         for service in [one for one in self._services if one[0] == party and one[1].returncode is None]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from runtime.exits import UserError
-from tests.chaos_world import disturbed, template, undisturbed
+from tests.chaos_world import nights
 
 FUZZED_INPUTS = 100_000
 
@@ -32,11 +32,10 @@ def main() -> int:
 def run_nights(runs: int, seed: int) -> int:
     """How many of the nights ended as the undisturbed one."""
     equal = 0
-    with template() as made:
-        expected = undisturbed(made)
+    with nights() as running:
         for number in range(runs):
             try:
-                ended_equal = disturbed(made, seed + number) == expected
+                ended_equal = running.disturbed(seed + number) == running.undisturbed
             except (AssertionError, UserError, OSError, subprocess.SubprocessError) as error:
                 ended_equal = False
                 print(f"seed {seed + number}: {error}", file=sys.stderr)

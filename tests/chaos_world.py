@@ -1,21 +1,21 @@
-"""A sync in which processes are killed at random, and what must be the same afterwards as if nothing had happened.
+"""Nights in which processes are killed at random, and what must be the same afterwards as if nothing had happened.
 
-The template is made once: keys, documents, one bank's records already at the broker. Every run starts from a copy.
+All parties run once for many nights. Every night each of the bank's rows has changed: all its records are replaced, the
+old ones withdrawn. What meets whom stays the same, so every night must end like the undisturbed one.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -24,7 +24,7 @@ from broker.store import schema as broker_schema
 from crypto.records import check_record, unpack_records
 from demo.ceremony import demonstration_terms
 from demo.own_files import read_folder
-from demo.scenario import Ports, Scenario
+from demo.scenario import Scenario
 from keyholder.store import schema as holder_schema
 from runtime.clock import SystemClock
 from runtime.database import open_engine, read_transaction
@@ -40,7 +40,12 @@ PATIENCE = 120
 RETRIES = 12
 SERVICES = ("broker", "worker", "holder1", "holder2")
 
+BUDGET = 100_000
+"""Rows that the banks declare, far more than they have."""
+
 Tags = frozenset[tuple[str, bytes]]
+Charge = tuple[str, str, str]
+"""A holder, an institution, a key family."""
 
 
 @dataclass(frozen=True)
@@ -52,58 +57,68 @@ class EndState:
     charged: tuple[tuple[str, str, str, int], ...]
 
 
-@dataclass(frozen=True)
-class Template:
-    """A prepared folder, to be copied."""
+class Nights:
+    """Parties that run, the other bank's records matched, and night after night of the first bank."""
 
-    folder: Path
-    people: Path
-    ports: Ports
-    passphrase: str
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._number = 0
+        self.undisturbed = self.night(None)
+
+    def disturbed(self, seed: int) -> EndState:
+        """The end state of a night with one or two kills, all chosen by `seed`."""
+        return self.night(random.Random(seed))
+
+    def night(self, chance: random.Random | None) -> EndState:
+        """Change every row of the bank, sync with or without kills, and look at what came of it."""
+        scenario = self._scenario
+        for name in SERVICES:
+            _ensure_running(scenario, name)
+        self._number += 1
+        _write_people(scenario.files[0].path, BANK, 0, f"seen in night {self._number}")
+        charged = dict(_charges(scenario))
+        if chance is not None:
+            for _ in range(chance.randint(1, 2)):
+                _disturb(scenario, chance)
+        _sync_until_done(scenario)
+        scenario.wait_until_matched()
+        return _end_state(scenario, charged)
 
 
 @contextmanager
-def template() -> Iterator[Template]:
-    """Make the template, with the other bank's records synced and matched."""
+def nights() -> Iterator[Nights]:
+    """All parties, set up and running, with the other bank's records at the broker."""
     with tempfile.TemporaryDirectory(prefix="crosslight-chaos-") as name:
-        made = Template(Path(name) / "template", Path(name) / "people", Ports(), "chaos runs need no secret")
-        _write_people(made.people)
-        scenario = _scenario(made, made.folder)
+        people = Path(name) / "people"
+        people.mkdir()
+        _write_people(people / f"{BANK}.csv", BANK, 0, "never seen")
+        _write_people(people / f"{OTHER}.csv", OTHER, ROWS - OVERLAP, "never seen")
+        # Every night evaluates every row anew: the budgets must last for all of them.
+        files = [replace(own, rows=BUDGET) for own in read_folder(people)]
+        scenario = Scenario(
+            Path(name) / "run",
+            files,
+            terms=demonstration_terms(),
+            clock=SystemClock(),
+            region="GB",
+            holders=HOLDERS,
+        )
         try:
             scenario.set_up()
             scenario.start()
             scenario.sync(OTHER)
-            scenario.wait_until_matched()
+            scenario.sync(BANK)
+            yield Nights(scenario)
         finally:
             scenario.processes.stop()
-        yield made
 
 
-def undisturbed(made: Template) -> EndState:
-    """The end state of a night in which nothing happens."""
-    return _night(made, None)
-
-
-def disturbed(made: Template, seed: int) -> EndState:
-    """The end state of a night with one to three kills, all chosen by `seed`."""
-    return _night(made, random.Random(seed))
-
-
-def _night(made: Template, chance: random.Random | None) -> EndState:
-    with tempfile.TemporaryDirectory(prefix="crosslight-chaos-run-") as name:
-        folder = Path(name) / "run"
-        shutil.copytree(made.folder, folder)
-        scenario = _scenario(made, folder)
-        try:
-            scenario.start()
-            if chance is not None:
-                for _ in range(chance.randint(1, 3)):
-                    _disturb(scenario, chance)
-            _sync_until_done(scenario)
-            scenario.wait_until_matched()
-            return _end_state(scenario)
-        finally:
-            scenario.processes.stop()
+def _ensure_running(scenario: Scenario, name: str) -> None:
+    """Bring a service back that an earlier night left dead."""
+    if not scenario.processes.is_running(name):
+        party, url = scenario.start_service(name)
+        if url:
+            scenario.processes.wait_until_ready(party, url)
 
 
 def _disturb(scenario: Scenario, chance: random.Random) -> None:
@@ -132,9 +147,7 @@ def _disturb(scenario: Scenario, chance: random.Random) -> None:
         if client.poll() is None:
             client.kill()
             client.wait()
-    party, url = scenario.start_service(victim)
-    if url:
-        scenario.processes.wait_until_ready(party, url)
+    _ensure_running(scenario, victim)
 
 
 def _sync_until_done(scenario: Scenario) -> None:
@@ -150,34 +163,20 @@ def _sync_command(scenario: Scenario) -> list[str]:
     return [*scenario.sync_command(BANK), "--records", "32"]
 
 
-def _scenario(made: Template, folder: Path) -> Scenario:
-    return Scenario(
-        folder,
-        read_folder(made.people),
-        terms=demonstration_terms(),
-        clock=SystemClock(),
-        region="GB",
-        holders=HOLDERS,
-        ports=made.ports,
-        passphrase=made.passphrase,
-    )
+def _write_people(path: Path, bank: str, first: int, note: str) -> None:
+    """One bank's customers; OVERLAP of them are the other's too by phone, half of those by e-mail as well."""
+    lines = ["id,full_name,date_of_birth,phone,email,note"]
+    for person in range(first, first + ROWS):
+        spelling = "Person" if bank == BANK or person % 2 else "Persson"
+        lines.append(
+            f"{bank}-{person},{spelling} Number{person:04d},19{person % 90 + 10}-0{person % 9 + 1}-1{person % 9},"
+            f"+4477009{person:05d},p{person if person % 2 else f'{bank}.{person}'}@example.org,{note}"
+        )
+    path.write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def _write_people(folder: Path) -> None:
-    """Two banks' customers; OVERLAP of them are the same people by phone, half of those by e-mail as well."""
-    folder.mkdir()
-    for name, first in ((BANK, 0), (OTHER, ROWS - OVERLAP)):
-        lines = ["id,full_name,date_of_birth,phone,email"]
-        for person in range(first, first + ROWS):
-            spelling = "Person" if name == BANK or person % 2 else "Persson"
-            lines.append(
-                f"{name}-{person},{spelling} Number{person:04d},19{person % 90 + 10}-0{person % 9 + 1}-1{person % 9},"
-                f"+4477009{person:05d},p{person if person % 2 else f'{name}.{person}'}@example.org"
-            )
-        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n", "utf-8")
-
-
-def _end_state(scenario: Scenario) -> EndState:
+def _end_state(scenario: Scenario, charged_before: Mapping[Charge, int]) -> EndState:
+    """What the night left; charges are those of this night alone."""
     engine = open_engine(scenario.broker_database)
     record, institution, alert, alert_record = (
         broker_schema.record,
@@ -202,7 +201,7 @@ def _end_state(scenario: Scenario) -> EndState:
     return EndState(
         records=tuple(sorted((institution_id, tuple(sorted(tags))) for institution_id, tags in live.values())),
         alerts=frozenset(map(frozenset, members.values())),
-        charged=tuple(sorted(_charges(scenario))),
+        charged=tuple(sorted((*name, spent - charged_before.get(name, 0)) for name, spent in _charges(scenario))),
     )
 
 
@@ -211,7 +210,7 @@ def _tags(body: bytes) -> Tags:
     return frozenset((entry.kind, entry.tag) for entry in check_record(held).entries)
 
 
-def _charges(scenario: Scenario) -> Iterator[tuple[str, str, str, int]]:
+def _charges(scenario: Scenario) -> Iterator[tuple[Charge, int]]:
     """What each holder has charged a bank per key family; the record family has no budget and is drawn anew."""
     budget = holder_schema.budget
     for index in range(1, HOLDERS + 1):
@@ -219,5 +218,5 @@ def _charges(scenario: Scenario) -> Iterator[tuple[str, str, str, int]]:
         with read_transaction(engine) as connection:
             for row in connection.execute(select(budget.c.institution_id, budget.c.family, budget.c.spent)):
                 if row.family != "record":
-                    yield f"holder{index}", row.institution_id, row.family, row.spent
+                    yield (f"holder{index}", row.institution_id, row.family), row.spent
         engine.dispose()
