@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 import click
 
+from crypto.keyfiles import KeyRing
 from policies.documents import SignedDocument, read_document_file, verify_signatures, write_document_file
 from policies.errors import DocumentRefused
 from policies.home import PartyHome
 from policies.library import DocumentLibrary
 from policies.trust import Trust
-from runtime.console import emit, read_passphrase
+from runtime.console import emit, json_option, read_passphrase
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -57,8 +58,12 @@ def refuse_existing(path: Path) -> None:
         raise DocumentRefused(f"{path} is there already and is not overwritten.")
 
 
-def merge_files(file: Path, others: tuple[Path, ...]) -> None:
-    """Add to `file` the signatures that copies of the same document carry."""
+@click.command("merge")
+@click.argument("file", type=existing_file)
+@click.argument("others", nargs=-1, required=True, type=existing_file)
+@json_option
+def merge_command(file: Path, others: tuple[Path, ...]) -> None:
+    """Add to FILE the signatures that other copies of the same document carry."""
     merged = read_document_file(file)
     before = len(merged.signatures)
     for other in others:
@@ -82,8 +87,10 @@ def signature_report(signed: SignedDocument, keys: Mapping[str, bytes]) -> dict[
     return {"hash": signed.hash.hex(), "valid": sorted(valid), "missing": sorted(set(keys) - valid)}
 
 
-def report_signed(signed: SignedDocument, home: PartyHome, file: Path) -> None:
-    """Say what was just signed."""
+def sign_file(file: Path, signed: SignedDocument, home: PartyHome, purpose: str, ring: KeyRing) -> None:
+    """Add the party's signature for `purpose` to the document, write it back to its file, and say so."""
+    signed = home.sign(signed, purpose, ring)
+    write_document_file(file, signed)
     emit(
         {"file": str(file), "hash": signed.hash.hex(), "party_id": home.card.party_id},
         f"{home.card.party_id} has signed {file}, hash {signed.hash.hex()}.",

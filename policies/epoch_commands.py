@@ -14,15 +14,15 @@ from policies.document_commands import (
     Moment,
     existing_file,
     home_option,
-    merge_files,
+    merge_command,
     out_option,
     passphrase_reader,
-    report_signed,
+    sign_file,
     signature_report,
     trust_of,
     write_new,
 )
-from policies.documents import SignedDocument, read_document_file, write_document_file
+from policies.documents import SignedDocument, read_document_file
 from policies.enrolment import Enrolment
 from policies.epoch import Epoch
 from policies.errors import DocumentRefused
@@ -122,18 +122,10 @@ def sign_epoch(file: Path, generated: tuple[Path, ...], home: Path, passphrase_f
     index = holder_index(place.card.party_id)
     if index is not None:
         check_own_shares(read, index, ring)
-    signed = place.sign(signed, f"epoch {read.number} of {read.agreement_id}", ring)
-    write_document_file(file, signed)
-    report_signed(signed, place, file)
+    sign_file(file, signed, place, f"epoch {read.number} of {read.agreement_id}", ring)
 
 
-@epoch.command("merge")
-@click.argument("file", type=existing_file)
-@click.argument("others", nargs=-1, required=True, type=existing_file)
-@json_option
-def merge_epochs(file: Path, others: tuple[Path, ...]) -> None:
-    """Add to FILE the signatures that other copies of the same document carry."""
-    merge_files(file, others)
+epoch.add_command(merge_command)
 
 
 @epoch.command("verify")

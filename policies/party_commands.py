@@ -16,14 +16,14 @@ from policies.document_commands import (
     Digest,
     existing_file,
     home_option,
-    merge_files,
+    merge_command,
     out_option,
     passphrase_reader,
-    report_signed,
+    sign_file,
     signature_report,
     write_new,
 )
-from policies.documents import SignedDocument, parse_document, read_document_file, read_json_file, write_document_file
+from policies.documents import SignedDocument, parse_document, read_document_file, read_json_file
 from policies.enrolment import Enrolment
 from policies.errors import DocumentRefused
 from policies.home import PartyHome
@@ -150,18 +150,10 @@ def sign_enrolment(file: Path, expected: bytes | None, home: Path, passphrase_fi
     place = PartyHome(home)
     check_own_entry(read, place.card)
     ring = place.key_ring(passphrase_reader(passphrase_file))
-    signed = place.sign(signed, f"enrolment of {read.agreement_id}", ring)
-    write_document_file(file, signed)
-    report_signed(signed, place, file)
+    sign_file(file, signed, place, f"enrolment of {read.agreement_id}", ring)
 
 
-@enrolment.command("merge")
-@click.argument("file", type=existing_file)
-@click.argument("others", nargs=-1, required=True, type=existing_file)
-@json_option
-def merge_enrolments(file: Path, others: tuple[Path, ...]) -> None:
-    """Add to FILE the signatures that other copies of the same document carry."""
-    merge_files(file, others)
+enrolment.add_command(merge_command)
 
 
 @enrolment.command("verify")

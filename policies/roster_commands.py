@@ -16,16 +16,16 @@ from policies.document_commands import (
     Moment,
     existing_file,
     home_option,
-    merge_files,
+    merge_command,
     out_option,
     passphrase_reader,
     refuse_existing,
-    report_signed,
+    sign_file,
     signature_report,
     trust_of,
     write_new,
 )
-from policies.documents import SignedDocument, read_document_file, write_document_file
+from policies.documents import SignedDocument, read_document_file
 from policies.errors import DocumentRefused
 from policies.home import PartyHome
 from policies.parties import Member
@@ -153,18 +153,10 @@ def sign_roster(file: Path, home: Path, passphrase_file: Path | None) -> None:
     if signers.get(name) != place.card.signing_key:
         raise DocumentRefused(f"{name} does not sign this roster, or not with the key that it has now.")
     ring = place.key_ring(passphrase_reader(passphrase_file))
-    signed = place.sign(signed, f"roster {read.version} of {read.epoch_id.hex()}", ring)
-    write_document_file(file, signed)
-    report_signed(signed, place, file)
+    sign_file(file, signed, place, f"roster {read.version} of {read.epoch_id.hex()}", ring)
 
 
-@roster.command("merge")
-@click.argument("file", type=existing_file)
-@click.argument("others", nargs=-1, required=True, type=existing_file)
-@json_option
-def merge_rosters(file: Path, others: tuple[Path, ...]) -> None:
-    """Add to FILE the signatures that other copies of the same document carry."""
-    merge_files(file, others)
+roster.add_command(merge_command)
 
 
 @roster.command("verify")

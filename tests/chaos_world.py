@@ -185,7 +185,7 @@ def _end_state(scenario: Scenario, charged_before: Mapping[Charge, int]) -> EndS
         broker_schema.alert_record,
     )
     with read_transaction(engine) as connection:
-        named = dict(iter(connection.execute(select(institution.c.institution, institution.c.institution_id)).tuples()))
+        named = dict(connection.execute(select(institution.c.institution, institution.c.institution_id)).all())
         live = {
             row.record_id: (named[row.institution], _tags(bytes(row.body)))
             for row in connection.execute(select(record.c.record_id, record.c.institution, record.c.body))
