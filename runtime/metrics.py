@@ -6,13 +6,14 @@ anything that depends on a match and can be fetched by a party.
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 # prometheus_client decides when it is imported whether values are shared between processes. So it is imported when
-# the first metric is made, after `share_between_processes` had its turn.
+# the first metric is made, inside `shared_between_processes`.
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
 
@@ -23,9 +24,14 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _making = threading.Lock()
 
 
-def share_between_processes(directory: Path) -> None:
-    """Let all processes forked from this one count together, in files in `directory`. Call it before any metric."""
+@contextmanager
+def shared_between_processes(directory: Path) -> Iterator[None]:
+    """Meanwhile all processes forked from this one count together, in files in `directory`. Enter before any metric."""
     os.environ[_DIRECTORY_VARIABLE] = str(directory)
+    try:
+        yield
+    finally:
+        del os.environ[_DIRECTORY_VARIABLE]
 
 
 @cache

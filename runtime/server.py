@@ -4,9 +4,11 @@ No gunicorn configuration file, no control socket, no header that a proxy may se
 """
 
 import logging
+import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from crypto import second_hpke
-from runtime.metrics import forget_process, share_between_processes
+from runtime.metrics import forget_process, shared_between_processes
 
 _SECONDS_FOR_A_REQUEST = 120
 _SECONDS_TO_FINISH = 30
@@ -73,8 +75,6 @@ def serve(
     """
     if second_hpke.available():
         second_hpke.self_check()
-    shared = Path(tempfile.mkdtemp(prefix="crosslight-metrics-"))
-    share_between_processes(shared)
     settings: dict[str, Any] = {
         "bind": [bind],
         "workers": workers,
@@ -98,7 +98,16 @@ def serve(
     }
     if certfile is not None and keyfile is not None:
         settings |= {"certfile": str(certfile), "keyfile": str(keyfile)}
-    try:
+    with _own_folder() as shared, shared_between_processes(shared):
         _Server(app_factory(), settings).run()
+
+
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """A temporary folder that goes when this process ends: a forked worker that leaves this way does not take it."""
+    owner, folder = os.getpid(), Path(tempfile.mkdtemp(prefix="crosslight-metrics-"))
+    try:
+        yield folder
     finally:
-        shutil.rmtree(shared, ignore_errors=True)
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)

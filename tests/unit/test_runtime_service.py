@@ -1,5 +1,6 @@
 """The shell of a service: health, readiness and metrics, and a real server with several workers."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -81,6 +82,15 @@ def wait_for(address: str, process: subprocess.Popen[str]) -> None:
     raise AssertionError("the server never answered")
 
 
+def wait_for_other_workers(address: str, known: set[str]) -> None:
+    for _ in range(300):
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{address}/pid", trust_env=False).text not in known:
+                return
+        time.sleep(0.05)
+    raise AssertionError("no new worker came")
+
+
 def test_a_real_server_shares_counts_between_workers_logs_json_and_stops_when_told(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -100,6 +110,9 @@ def test_a_real_server_shares_counts_between_workers_logs_json_and_stops_when_to
         assert 'route="/pid",service="shell",status="200"} 40.0' in metrics
         assert list(tmp_path.glob("crosslight-metrics-*"))
         assert list(tmp_path.glob("*control*")) == []
+        os.kill(int(next(iter(workers))), signal.SIGTERM)  # a worker that ends leaves the folder to the others
+        wait_for_other_workers(address, workers)
+        assert list(tmp_path.glob("crosslight-metrics-*"))
     finally:
         process.send_signal(signal.SIGTERM)
         printed, _ = process.communicate(timeout=60)
