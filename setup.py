@@ -16,7 +16,22 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_namespace_packages(include=[name for top in PACKAGES for name in (top, f"{top}.*")]),
-    package_data={"": ["*.json", "*.toml", "*.txt", "*.html", "*.css", "*.js", "*.svg", "*.mako", "*.typed"]},
+    package_data={
+        "": [
+            "*.json",
+            "*.toml",
+            "*.txt",
+            "*.html",
+            "*.css",
+            "*.js",
+            "*.svg",
+            "*.mako",
+            "*.typed",
+            "*.yaml",
+            "*.cedar",
+            "*.cedarschema",
+        ]
+    },
     install_requires=[
         # crypto: the group, the ecosystem's primitives, and age key files
         "rbcl>=1.1.2",
@@ -39,6 +54,11 @@ setup(
         "psycopg[binary]>=3.3.9",
         "structlog>=26.1.0",
         "prometheus-client>=0.26.0",
+        # policies: sharing rules, and agreements as people write them
+        "cedarpy>=4.12.2",
+        "PyYAML>=6.0.4",
+        # the auditor's report as a PDF
+        "fpdf2>=2.8.9",
         # command line
         "click>=8.5.1",
         "rich>=15.0.0",
