@@ -21,7 +21,7 @@ def serve_documents(agreement: Agreement, documents: Sequence[SignedDocument]) -
     resource = Resource("documents", "documents", description="Documents")
 
     @resource.route("/v1/documents", methods=["GET"])
-    @signed("institution", "recipient")
+    @signed("institution", "recipient", action="try")
     @resource.response(200, messages.SignedDocuments)
     def list_documents() -> messages.SignedDocuments:
         """What it was told to serve."""

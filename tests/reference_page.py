@@ -151,10 +151,10 @@ def log_keys() -> str:
 def route_table(app: Flask) -> str:
     """Every route of a service and who may call it."""
     rows = [
-        (method, f"`{_plain(rule)}`", "anybody" if roles == "public" else ", ".join(sorted(roles)))
-        for method, rule, roles in route_access(app)
+        (method, f"`{_plain(rule)}`", "anybody" if roles == "public" else ", ".join(sorted(roles)), action)
+        for method, rule, roles, action in route_access(app)
     ]
-    return _table(("method", "path", "who"), rows)
+    return _table(("method", "path", "who", "action"), rows)
 
 
 def _plain(rule: str) -> str:

@@ -73,7 +73,7 @@ def resources(engine: Callable[[], Engine]) -> Resource:
     resource = Resource("evaluation", "evaluation", description="Evaluation")
 
     @resource.route("/v1/evaluate", methods=["POST"])
-    @signed("institution")
+    @signed("institution", action="try")
     @resource.arguments(EvaluateRequest)
     @resource.response(200, EvaluateResponse)
     def evaluate(message: EvaluateRequest) -> EvaluateResponse:
@@ -84,35 +84,35 @@ def resources(engine: Callable[[], Engine]) -> Resource:
         return EvaluateResponse(message.elements, bytes(64))
 
     @resource.route("/v1/forgetful", methods=["POST"])
-    @signed("institution")
+    @signed("institution", action="try")
     @resource.response(200, EvaluateResponse)
     def forgetful() -> EvaluateResponse:
         """Answer without spending the nonce, which is a fault."""
         return EvaluateResponse(bytes(32), bytes(64))
 
     @resource.route("/v1/me")
-    @signed("institution", "recipient")
+    @signed("institution", "recipient", action="try")
     @resource.response(200, EvaluateResponse)
     def me() -> EvaluateResponse:
         """Answer with the caller's key."""
         return EvaluateResponse(calling_party().public_key, bytes(64))
 
     @resource.route("/v1/fault")
-    @signed("institution")
+    @signed("institution", action="try")
     @resource.response(200, EvaluateResponse)
     def fault() -> EvaluateResponse:
         """Fail in a way that nobody foresaw."""
         raise RuntimeError("+44 7700 900123")
 
     @resource.route("/v1/away")
-    @signed("institution")
+    @signed("institution", action="try")
     @resource.response(200, EvaluateResponse)
     def away() -> EvaluateResponse:
         """Say that the service is not ready."""
         raise Problem(503, "not-ready", "not ready", "There is no epoch yet.")
 
     @resource.route("/v1/hello")
-    @public
+    @public(action="try")
     @resource.response(200, EvaluateResponse)
     def hello() -> EvaluateResponse:
         """Answer anybody."""

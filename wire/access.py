@@ -1,12 +1,13 @@
-"""Who may call what: every view says so itself, and a view that does not say is not served.
+"""Who may call what, and as which action: every view says so itself, and a view that does not say is not served.
 
-Knows roles by name; who has which role is decided by the resolver that a service is given.
+Knows roles and actions by name; who has which role is decided by the resolver that a service is given, and what an
+action needs beside the role by the rules of the party that serves.
 """
 
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from flask import Flask
 from werkzeug.routing import Rule
@@ -21,8 +22,9 @@ _IMPLIED_METHODS = frozenset({"HEAD", "OPTIONS"})
 
 @dataclass(frozen=True)
 class Access:
-    """What a view declares: the roles that may call it (None: anybody), and whether it only reads."""
+    """What a view declares: the action, the roles that may call it (None: anybody), and whether it only reads."""
 
+    action: str
     roles: frozenset[str] | None
     read_only: bool | None = None
 
@@ -44,20 +46,29 @@ class UndeclaredAccess(Exception):
     """A route is served whose view is neither @signed nor @public: a fault of the program, found at its start."""
 
 
-def signed(*roles: str, read_only: bool | None = None) -> Callable[[View], View]:
-    """Declare that a view takes requests signed by a party of one of these roles.
+class Route(NamedTuple):
+    """One route: its method, its rule, the roles that may call it (or "public"), and the action that it is."""
+
+    method: str
+    rule: str
+    roles: frozenset[str] | Literal["public"]
+    action: str
+
+
+def signed(*roles: str, action: str, read_only: bool | None = None) -> Callable[[View], View]:
+    """Declare that a view takes requests signed by a party of one of these roles, and which action they are.
 
     A view that changes something must spend the request's nonce in its own transaction (`spend_request_nonce`); one
     that only reads (GET, or `read_only`) has it spent before it runs.
     """
     if not roles or not ROLES.issuperset(roles):
         raise ValueError(f"@signed needs roles among {sorted(ROLES)}, not {roles}")
-    return _declare(Access(frozenset(roles), read_only))
+    return _declare(Access(action, frozenset(roles), read_only))
 
 
-def public(view: View) -> View:
-    """Declare that a view answers anybody, unsigned requests too."""
-    return _declare(Access(None))(view)
+def public(*, action: str) -> Callable[[View], View]:
+    """Declare that a view answers anybody, unsigned requests too, and which action they are."""
+    return _declare(Access(action, None))
 
 
 def _declare(access: Access) -> Callable[[View], View]:
@@ -84,16 +95,17 @@ def access_of(app: Flask, rule: Rule, method: str) -> Access | None:
     return found
 
 
-def route_access(app: Flask) -> list[tuple[str, str, frozenset[str] | Literal["public"]]]:
-    """Return every route as (method, rule, roles or "public"), sorted; the role x endpoint matrix is made of it.
+def route_access(app: Flask) -> list[Route]:
+    """Return every route, sorted; the role x endpoint matrix is made of it.
 
     Raises UndeclaredAccess if a view declares nothing.
     """
-    found: list[tuple[str, str, frozenset[str] | Literal["public"]]] = []
+    found: list[Route] = []
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - _IMPLIED_METHODS):
             access = access_of(app, rule, method)
             if access is None:
                 raise UndeclaredAccess(f"{method} {rule.rule} is neither @signed nor @public")
-            found.append((method, rule.rule, PUBLIC if access.roles is None else access.roles))
-    return sorted(found, key=lambda route: (route[1], route[0]))
+            roles: frozenset[str] | Literal["public"] = PUBLIC if access.roles is None else access.roles
+            found.append(Route(method, rule.rule, roles, access.action))
+    return sorted(found, key=lambda route: (route.rule, route.method))

@@ -4,12 +4,13 @@ Knows forms; access is in wire.access, signatures are in wire.http_signatures.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
 from apispec import APISpec
-from flask import Flask, Request
+from flask import Flask, Request, g
 from flask_smorest.utils import prepare_response
 from marshmallow import RAISE, Schema, ValidationError
 from webargs import core
@@ -25,6 +26,7 @@ from wire.strict_json import InvalidJson, parse_json
 View = TypeVar("View", bound=Callable[..., Any])
 _DEFAULT_ERROR = "DEFAULT_ERROR"
 _SECURITY_SCHEME = "httpMessageSignature"
+_RULED_ON = "_crosslight_ruled_on"
 
 
 def invalid_message(errors: dict[str, str]) -> Problem:
@@ -84,9 +86,34 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorator
 
     def response(self, status: int, message: Any = None, **kwargs: Any) -> Callable[[View], View]:
-        """Answer with the message that the view returns."""
+        """Answer with the message that the view returns. What is called with its arguments was ruled on before."""
         decorator: Callable[[View], View] = super().response(status, _schema(message), **kwargs)
-        return decorator
+        return lambda view: decorator(_after_ruling(view))
+
+
+def _after_ruling(view: View) -> View:
+    """The view, called only after `g.before_view` (wire.service) let its arguments pass."""
+
+    @wraps(view)
+    def ruled(*args: Any, **kwargs: Any) -> Any:
+        before: Callable[[dict[str, Any]], None] | None = g.get("before_view")
+        if before is not None:
+            # flask-smorest passes the one message that a view takes by position.
+            before({**kwargs, **({"message": args[0]} if args else {})})
+        return view(*args, **kwargs)
+
+    setattr(ruled, _RULED_ON, True)
+    return ruled  # type: ignore[return-value]
+
+
+def is_ruled_on(app: Flask, rule: str, method: str) -> bool:
+    """Whether the view behind a route is called only after a ruling."""
+    found = next(each for each in app.url_map.iter_rules() if each.rule == rule and method in (each.methods or set()))
+    view: Any = app.view_functions[found.endpoint]
+    view_class = getattr(view, "view_class", None)
+    if view_class is not None:
+        view = getattr(view_class, method.lower())
+    return bool(getattr(view, _RULED_ON, False))
 
 
 def _schema(message: Any) -> Any:

@@ -1,7 +1,8 @@
 """A service of one party: every request's signature checked before its body is read, every answer signed.
 
 Order, for each request: known route, declared access, signature over the headers, body against its digest, role,
-nonce; then the view. Whatever fails is a problem document, signed too. Knows no resource and no party's rules.
+form, the party's ruling, nonce; then the view. Whatever fails is a problem document, signed too. Knows no resource
+and no party's rules.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from runtime.clock import Clock
 from runtime.database import run_in_transaction
 from runtime.logs import logger
 from runtime.service import LOOPBACK, SHELL_ROUTES, ReadinessCheck, create_base_app, request_id
-from wire.access import Caller, access_of, public, route_access
+from wire.access import PUBLIC, Caller, access_of, public, route_access
 from wire.base_url import normalise_base_url, target_uri
 from wire.http_signatures import (
     CONTENT_TYPE,
@@ -40,11 +41,15 @@ from wire.http_signatures import (
 from wire.nonces import spend_nonce
 from wire.problems import CONTENT_TYPE as PROBLEM_CONTENT_TYPE
 from wire.problems import Problem
-from wire.resources import Resource, create_api, document_shell
+from wire.resources import Resource, create_api, document_shell, is_ruled_on
+from wire.rulings import Authorise, current_ruling
 
 BODY_LIMIT = 8 * 2**20
 OPENAPI_ROUTE = "/openapi.json"
 Resolver = Callable[[str, str], Caller | None]
+OnEffect = Callable[[Connection], None]
+
+_SHELL_ACTIONS = {"healthz": "check-health", "readyz": "check-health", "metrics": "read-metrics"}
 
 _PATH = "/:@!$&'()*+,;=~"
 _EXTENSION = "crosslight-wire"
@@ -70,6 +75,8 @@ class _Wire:
     clock: Clock
     engine: Engine
     nonces: Table
+    authorise: Authorise | None
+    on_effect: OnEffect | None
 
 
 def create_service(
@@ -86,15 +93,20 @@ def create_service(
     checks: Mapping[str, ReadinessCheck] | None = None,
     body_limit: int = BODY_LIMIT,
     metrics_from: Sequence[str] = LOOPBACK,
+    authorise: Authorise | None = None,
+    on_effect: OnEffect | None = None,
 ) -> Flask:
     """Return the application that serves `resources` for the party `party_id`.
 
     `resolve(party_id, key_id_hex)` finds the caller whose pinned key a signature names, or None. `base_url` is the
-    scheme and host that callers sign; the Host header plays no part. `body_limit` is in bytes.
+    scheme and host that callers sign; the Host header plays no part. `body_limit` is in bytes. `authorise` rules on
+    every signed request before its view (wire.rulings). `on_effect(connection)` runs wherever a request's nonce is
+    spent, in that transaction: of the effect, of a read, or, where the request is refused, of the refusal.
     Raises UndeclaredAccess if a view is neither @signed nor @public: then nothing is served.
     """
     app = create_base_app(name, checks=checks, metrics_from=metrics_from)
-    wire = _Wire(signing_key, party_id, resolve, normalise_base_url(base_url), clock, engine, nonce_table)
+    base = normalise_base_url(base_url)
+    wire = _Wire(signing_key, party_id, resolve, base, clock, engine, nonce_table, authorise, on_effect)
     app.extensions[_EXTENSION] = wire
     app.config["MAX_CONTENT_LENGTH"] = body_limit
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -107,15 +119,15 @@ def create_service(
     for resource in resources:
         api.register_blueprint(resource)
     _serve_openapi(app, api)
-    for endpoint in ("healthz", "readyz", "metrics"):
-        public(app.view_functions[endpoint])
+    for endpoint, action in _SHELL_ACTIONS.items():
+        public(action=action)(app.view_functions[endpoint])
     _check_routes(app)
     return app
 
 
 def _serve_openapi(app: Flask, api: Any) -> None:
     @app.get(OPENAPI_ROUTE)
-    @public
+    @public(action="read-interface")
     def openapi() -> Response:
         """Describe this service's resources (OpenAPI 3.1)."""
         return jsonify(api.spec.to_dict())
@@ -124,10 +136,12 @@ def _serve_openapi(app: Flask, api: Any) -> None:
 
 
 def _check_routes(app: Flask) -> None:
-    for _, rule, _ in route_access(app):
+    for method, rule, roles, _ in route_access(app):
         if rule.endswith("/"):
             # Flask would redirect to it, an answer that no client expects.
             raise ValueError(f"the route {rule} ends in a slash")
+        if roles != PUBLIC and not is_ruled_on(app, rule, method):
+            raise ValueError(f"{method} {rule} is signed, but has no @resource.response under which it is ruled on")
 
 
 def _wire() -> _Wire:
@@ -142,7 +156,11 @@ def spend_request_nonce(connection: Connection) -> None:
     """
     wire = _wire()
     caller: Caller = g.caller
+    if wire.authorise is not None and current_ruling() is None:
+        raise LookupError("a request may have no effect before it was ruled on")
     spend_nonce(connection, wire.nonces, key_id(caller.public_key), g.request_nonce, wire.clock.now())
+    if wire.on_effect is not None:
+        wire.on_effect(connection)
     g.nonce_spent = True
 
 
@@ -184,8 +202,19 @@ def _admit() -> None:
     if caller.role not in access.roles:
         raise Problem(403, "role", "not for this role", f"This resource is not for the role {caller.role}.")
     g.caller, g.request_nonce, g.nonce_spent = caller, nonce, False
-    if access.reads(request.method):
-        run_in_transaction(_wire().engine, spend_request_nonce)
+    g.access, g.before_view = access, _rule
+
+
+def _rule(arguments: Mapping[str, Any]) -> None:
+    """Have the request ruled on; raise the refusal, or spend the nonce of one that only reads. The view comes next."""
+    wire = _wire()
+    if wire.authorise is not None:
+        g.ruling = wire.authorise(g.caller, g.access.action, arguments)
+        if g.ruling.refusal is not None:
+            run_in_transaction(wire.engine, spend_request_nonce)
+            raise g.ruling.refusal
+    if g.access.reads(request.method):
+        run_in_transaction(wire.engine, spend_request_nonce)
 
 
 def _verify(parts: RequestParts) -> tuple[Caller, bytes]:

@@ -20,7 +20,7 @@ resource = Resource("alerts", __name__, url_prefix="/v1/alerts", description="Wh
 
 
 @resource.route("", methods=["GET"])
-@signed("recipient")
+@signed("recipient", action="list-alerts")
 @resource.arguments(AlertQuery, location="query")
 @resource.response(200, AlertList)
 def list_alerts(query: AlertQuery) -> AlertList:
@@ -32,7 +32,7 @@ def list_alerts(query: AlertQuery) -> AlertList:
 
 
 @resource.route("/details", methods=["GET"])
-@signed("recipient")
+@signed("recipient", action="read-alert")
 @resource.arguments(AlertDetailsQuery, location="query")
 @resource.response(200, AlertDetails)
 def show_alerts(query: AlertDetailsQuery) -> AlertDetails:
@@ -44,7 +44,7 @@ def show_alerts(query: AlertDetailsQuery) -> AlertDetails:
 
 
 @resource.route("/<hex(16):alert>", methods=["GET"])
-@signed("recipient")
+@signed("recipient", action="read-alert")
 @resource.arguments(AlertPageQuery, location="query")
 @resource.response(200, AlertDetail)
 def show_alert(query: AlertPageQuery, alert: bytes) -> AlertDetail:

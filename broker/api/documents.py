@@ -24,7 +24,7 @@ EVERYBODY = ("institution", "recipient", "holder", "broker")
 
 
 @resource.route("", methods=["GET"])
-@signed(*EVERYBODY)
+@signed(*EVERYBODY, action="fetch-documents")
 @resource.response(200, SignedDocuments)
 def list_documents() -> SignedDocuments:
     """All documents: the enrolment, epochs, rosters."""
@@ -34,7 +34,7 @@ def list_documents() -> SignedDocuments:
 
 
 @resource.route("", methods=["POST"])
-@signed(*EVERYBODY)
+@signed(*EVERYBODY, action="bring-document")
 @resource.arguments(SignedDocument)
 @resource.response(204)
 def accept_document(message: SignedDocument) -> None:

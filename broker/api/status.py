@@ -15,7 +15,7 @@ resource = Resource("status", __name__, url_prefix="/v1/status", description="An
 
 
 @resource.route("", methods=["GET"])
-@signed("institution")
+@signed("institution", action="read-own-status")
 @resource.response(200, InstitutionStatus)
 def show_status() -> InstitutionStatus:
     """The epoch, the last statement applied, live records, the last receipt."""

@@ -20,7 +20,7 @@ _SUBMISSION = "/<hex(16):key>"
 
 
 @resource.route(_SUBMISSION, methods=["PUT"])
-@signed("institution")
+@signed("institution", action="submit-records")
 @resource.arguments(OpenSubmission)
 @resource.response(200, SubmissionStatus)
 def open_submission(message: OpenSubmission, key: bytes) -> SubmissionStatus:
@@ -36,7 +36,7 @@ def open_submission(message: OpenSubmission, key: bytes) -> SubmissionStatus:
 
 
 @resource.route(_SUBMISSION, methods=["GET"])
-@signed("institution")
+@signed("institution", action="read-own-submission")
 @resource.response(200, SubmissionStatus)
 def show_submission(key: bytes) -> SubmissionStatus:
     """Which parts are missing, or the receipt."""
@@ -47,7 +47,7 @@ def show_submission(key: bytes) -> SubmissionStatus:
 
 
 @resource.route(f"{_SUBMISSION}/signature", methods=["PUT"])
-@signed("institution")
+@signed("institution", action="renew-signature")
 @resource.arguments(SignedStatement)
 @resource.response(200, SubmissionStatus)
 def renew_signature(message: SignedStatement, key: bytes) -> SubmissionStatus:
@@ -63,7 +63,7 @@ def renew_signature(message: SignedStatement, key: bytes) -> SubmissionStatus:
 
 
 @resource.route(f"{_SUBMISSION}/parts/<int(max={MOST_PARTS - 1}):part>", methods=["PUT"])
-@signed("institution")
+@signed("institution", action="send-part")
 @resource.arguments(SubmissionPart)
 @resource.response(200, SubmissionStatus)
 def put_part(message: SubmissionPart, key: bytes, part: int) -> SubmissionStatus:
@@ -82,7 +82,7 @@ def put_part(message: SubmissionPart, key: bytes, part: int) -> SubmissionStatus
 
 
 @resource.route(f"{_SUBMISSION}/commit", methods=["POST"])
-@signed("institution")
+@signed("institution", action="commit-submission")
 @resource.response(200, Receipt)
 def commit_submission(key: bytes) -> Receipt:
     """Have the submission applied, whole or not at all; again: the same receipt."""

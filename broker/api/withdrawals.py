@@ -17,7 +17,7 @@ resource = Resource("withdrawals", __name__, url_prefix="/v1/withdrawals", descr
 
 
 @resource.route("", methods=["POST"])
-@signed("institution")
+@signed("institution", action="withdraw-records")
 @resource.arguments(SignedStatement)
 @resource.response(200, Receipt)
 def withdraw(message: SignedStatement) -> Receipt:

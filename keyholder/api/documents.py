@@ -17,7 +17,7 @@ def documents_resource(holder: Holder) -> Resource:
     resource = Resource("documents", "documents", description="Epoch documents and rosters")
 
     @resource.route("/v1/documents", methods=["POST"])
-    @signed("institution", "recipient", "holder", "broker")
+    @signed("institution", "recipient", "holder", "broker", action="bring-document")
     @resource.arguments(SignedDocument)
     @resource.response(204)
     def accept_document(message: SignedDocument) -> None:

@@ -15,7 +15,7 @@ def evaluation_resource(holder: Holder) -> Resource:
     resource = Resource("evaluation", "evaluation", description="Evaluation under this holder's shares")
 
     @resource.route("/v1/evaluate", methods=["POST"])
-    @signed("institution")
+    @signed("institution", action="evaluate-identifiers")
     @resource.arguments(EvaluateRequest)
     @resource.response(200, EvaluateResponse)
     def evaluate(message: EvaluateRequest) -> EvaluateResponse:
@@ -24,7 +24,7 @@ def evaluation_resource(holder: Holder) -> Resource:
         return EvaluateResponse(evaluation.elements, evaluation.proof)
 
     @resource.route("/v1/evaluate-records", methods=["POST"])
-    @signed("institution")
+    @signed("institution", action="evaluate-record-secrets")
     @resource.arguments(RecordSecretsRequest)
     @resource.response(200, EvaluateResponse)
     def evaluate_record_secrets(message: RecordSecretsRequest) -> EvaluateResponse:

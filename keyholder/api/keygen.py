@@ -15,7 +15,7 @@ def keygen_resource(holder: Holder) -> Resource:
     resource = Resource("keygen", "keygen", description="Distributed key generation")
 
     @resource.route("/v1/keygen", methods=["POST"])
-    @signed("holder")
+    @signed("holder", action="send-keygen-message")
     @resource.arguments(KeygenMessage)
     @resource.response(200, KeygenReceived)
     def take_message(message: KeygenMessage) -> KeygenReceived:

@@ -19,7 +19,7 @@ def opening_resource(holder: Holder) -> Resource:
     resource = Resource("opening", "opening", description="Opening records, on evidence")
 
     @resource.route("/v1/open", methods=["POST"])
-    @signed("recipient")
+    @signed("recipient", action="open-records")
     @resource.arguments(OpeningRequest)
     @resource.response(200, OpeningResponse)
     def open_records(message: OpeningRequest) -> OpeningResponse:

@@ -15,7 +15,7 @@ def withdrawals_resource(holder: Holder) -> Resource:
     resource = Resource("withdrawals", "withdrawals", description="Records taken back for good")
 
     @resource.route("/v1/withdrawals", methods=["POST"])
-    @signed("institution")
+    @signed("institution", action="withdraw-records")
     @resource.arguments(SignedStatement)
     @resource.response(200, Acknowledgement)
     def withdraw_records(message: SignedStatement) -> Acknowledgement:

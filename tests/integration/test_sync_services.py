@@ -141,7 +141,7 @@ def lying_broker(agreement: Agreement, documents: list[SignedDocument]) -> Flask
     resource = Resource("documents", "documents", description="Documents")
 
     @resource.route("/v1/documents", methods=["GET"])
-    @signed("institution")
+    @signed("institution", action="try")
     @resource.response(200, messages.SignedDocuments)
     def list_documents() -> messages.SignedDocuments:
         """What it was told to serve."""

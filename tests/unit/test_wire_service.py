@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -168,7 +169,7 @@ def test_a_resolver_that_answers_for_another_party_is_not_believed(sqlite_url: s
         clock=world.clock,
         engine=world.engine,
         nonce_table=NONCES,
-        resources=[declared(signed("institution"))],
+        resources=[declared(signed("institution", action="try"))],
     )
     assert problem(send(World(app, world.engine, world.clock), "GET", "/v1/x")) == (401, "unknown-key")
 
@@ -181,7 +182,7 @@ def test_a_role_that_a_view_does_not_name_is_refused(small: World) -> None:
 
 
 def test_every_role_and_route_answers_as_declared(small: World) -> None:
-    for method, rule, roles in route_access(small.app):
+    for method, rule, roles, _ in route_access(small.app):
         for party, (_, role) in KEYS.items():
             status = send(small, method, rule, b"", party=party).status_code
             refused = status in (401, 403)
@@ -202,7 +203,7 @@ def declared(declare: object) -> Resource:
     return resource
 
 
-def serve(engine_url: str, resource: Resource) -> Flask:
+def serve(engine_url: str, resource: Resource, **settings: Any) -> Flask:
     return create_service(
         "holder",
         signing_key=SERVER_KEY,
@@ -213,13 +214,14 @@ def serve(engine_url: str, resource: Resource) -> Flask:
         engine=open_engine(engine_url),
         nonce_table=NONCES,
         resources=[resource],
+        **settings,
     )
 
 
 def test_a_route_without_declared_access_keeps_the_service_from_starting(sqlite_url: str) -> None:
     with pytest.raises(UndeclaredAccess):
         serve(sqlite_url, declared(None))
-    assert ("GET", "/v1/x", "public") in route_access(serve(sqlite_url, declared(public)))
+    assert ("GET", "/v1/x", "public", "try") in route_access(serve(sqlite_url, declared(public(action="try"))))
 
 
 def test_a_route_added_later_is_not_served(small: World) -> None:
@@ -229,11 +231,11 @@ def test_a_route_added_later_is_not_served(small: World) -> None:
 
 def test_a_view_declares_its_access_once_and_with_known_roles() -> None:
     with pytest.raises(ValueError, match="roles"):
-        signed()
+        signed(action="try")
     with pytest.raises(ValueError, match="roles"):
-        signed("admin")
+        signed("admin", action="try")
     with pytest.raises(ValueError, match="once"):
-        signed("institution")(public(lambda: None))
+        signed("institution", action="try")(public(action="try")(lambda: None))
 
 
 def test_a_success_without_a_spent_nonce_is_withheld(small: World) -> None:
@@ -250,7 +252,8 @@ def test_what_crypto_refuses_in_the_content_is_answered_with_the_place(sqlite_ur
     resource = Resource("extra", "extra")
 
     @resource.route("/v1/x")
-    @signed("institution")
+    @signed("institution", action="try")
+    @resource.response(204)
     def view() -> None:
         """Refuse."""
         raise InvalidElement(7)
