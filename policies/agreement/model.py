@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from policies.opening_rule import KindPolicy, OpeningRule
-
 Mode = Literal["provide", "request", "watch"]
 MODES: Final[tuple[Mode, ...]] = ("provide", "request", "watch")
 """What a party may do: send records; have records opened and ask for fields; read the log and counts alone."""
