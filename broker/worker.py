@@ -30,6 +30,8 @@ from wire.nonces import prune_nonces
 _MATCH_PARTS = 8
 _REMOVE_RECORDS = 2048
 _REJOIN_ALERTS = 64
+_REMATCH_ENTRIES = 8192
+"""More than the entries of any one record."""
 _RETRY_SECONDS = 5.0
 _PRUNE_EVERY = 600
 """Seconds."""
@@ -54,7 +56,7 @@ class Worker:
         if not trust.is_ready:
             return False
         # What ended leaves first, so that it is in nobody's way; then what came is matched.
-        steps: tuple[_Step, ...] = (self._remove, self._expire, self._rejoin, self._match)
+        steps: tuple[_Step, ...] = (self._remove, self._rejoin, self._rematch, self._match)
         return any(self._run(step, trust.epoch) for step in steps)
 
     def finish(self) -> None:
@@ -95,15 +97,26 @@ class Worker:
         endings.forget_removals(connection, record_ids)
         return True
 
-    def _expire(self, connection: Connection, number: int, epoch: Epoch, now: int) -> bool:
-        return endings.expire_some(connection, number, now, _REMOVE_RECORDS)
-
     def _rejoin(self, connection: Connection, number: int, epoch: Epoch, now: int) -> bool:
         if not components.stale_alerts(connection, number, 1):
             return False
         view = _begin(connection, number, epoch)
         for row in components.stale_alerts(connection, number, _REJOIN_ALERTS):
             rejoin(connection, view, row, now)
+        return True
+
+    def _rematch(self, connection: Connection, number: int, epoch: Epoch, now: int) -> bool:
+        if index.next_rematch(connection, number) is None:
+            return False
+        view = _begin(connection, number, epoch)
+        waiting = index.next_rematch(connection, number)
+        if waiting is None:
+            return True
+        institution, after = waiting
+        held = index.take_held(connection, number, institution, after, _REMATCH_ENTRIES)
+        if held:
+            match(connection, view, held, now)
+        index.set_rematched(connection, number, institution, held[-1].record_id if held else None)
         return True
 
     def _match(self, connection: Connection, number: int, epoch: Epoch, now: int) -> bool:

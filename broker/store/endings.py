@@ -12,7 +12,18 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, select, text, update
 
 from broker.store import scratch
-from broker.store.schema import COMMITTED, EXPIRED, RECORD_SPAN, WITHDRAWN, removal, submission, withdrawal
+from broker.store.schema import (
+    COMMITTED,
+    DEPARTED,
+    EXPIRED,
+    RECORD_SPAN,
+    WITHDRAWN,
+    institution,
+    removal,
+    submission,
+    withdrawal,
+)
+from broker.store.submissions import drop_open_submissions
 
 
 class WithdrawalRow(NamedTuple):
@@ -22,6 +33,13 @@ class WithdrawalRow(NamedTuple):
     statement: bytes
     signature: bytes
     receipt: str
+
+
+class Expired(NamedTuple):
+    """How many records of an institution one step ended."""
+
+    institution_id: str
+    records: int
 
 
 def find_withdrawal(connection: Connection, epoch: int, institution: int, seq: int) -> WithdrawalRow | None:
@@ -72,10 +90,17 @@ _NEXT_EXPIRY = text(
 )
 
 
-def expire_some(connection: Connection, epoch: int, now: int, limit: int) -> bool:
-    """End at most `limit` records of one submission that have expired (now >= expires_at); False if there are none."""
-    due = connection.execute(
-        select(submission.c.submission)
+def expire_some(connection: Connection, epoch: int, now: int, limit: int) -> Expired | None:
+    """End at most `limit` records of one submission that have expired (now >= expires_at).
+
+    None where no submission has any. A submission whose records were all withdrawn before counts none.
+    """
+    found = connection.execute(
+        select(submission.c.submission, institution.c.institution_id)
+        .join(
+            institution,
+            (institution.c.epoch == submission.c.epoch) & (institution.c.institution == submission.c.institution),
+        )
         .where(
             submission.c.epoch == epoch,
             submission.c.state == COMMITTED,
@@ -83,13 +108,14 @@ def expire_some(connection: Connection, epoch: int, now: int, limit: int) -> boo
         )
         .order_by(submission.c.next_expiry)
         .limit(1)
-        .with_for_update(skip_locked=True)
-    ).scalar_one_or_none()
-    if due is None:
-        return False
+        .with_for_update(skip_locked=True, of=submission)
+    ).one_or_none()
+    if found is None:
+        return None
+    due, institution_id = found
     scratch.prepare(connection)
     span = {"epoch": epoch, "first": due * RECORD_SPAN, "end": (due + 1) * RECORD_SPAN}
-    expired = connection.execute(_SOME_EXPIRED, {**span, "now": now, "limit": limit}).scalars()
+    expired = list(connection.execute(_SOME_EXPIRED, {**span, "now": now, "limit": limit}).scalars())
     scratch.refill_numbers(connection, scratch.touched, expired)
     connection.execute(_QUEUE_TOUCHED)
     connection.execute(_BURY_TOUCHED, {"reason": EXPIRED, "now": now})
@@ -99,7 +125,31 @@ def expire_some(connection: Connection, epoch: int, now: int, limit: int) -> boo
         .where(submission.c.epoch == epoch, submission.c.submission == due)
         .values(next_expiry=connection.execute(_NEXT_EXPIRY, span).scalar_one())
     )
-    return True
+    return Expired(institution_id, len(expired))
+
+
+_THEIRS = "epoch = :epoch AND institution = :institution"
+_QUEUE_ALL = text(f"INSERT INTO removal (epoch, record_id) SELECT epoch, record_id FROM record WHERE {_THEIRS}")  # noqa: S608
+_BURY_ALL = text(
+    "INSERT INTO tombstone (epoch, institution, handle, reason, ended_at)"  # noqa: S608
+    f" SELECT epoch, institution, handle, :reason, :now FROM record WHERE {_THEIRS} ON CONFLICT DO NOTHING"
+)
+_DELETE_ALL = text(f"DELETE FROM record WHERE {_THEIRS}")  # noqa: S608
+
+
+def end_all_records(connection: Connection, institution_id: str, now: int) -> int:
+    """End every record that an institution has, in every epoch; return how many. What it left open is dropped."""
+    ended = 0
+    places = connection.execute(
+        select(institution.c.epoch, institution.c.institution).where(institution.c.institution_id == institution_id)
+    )
+    for epoch, number in places.all():
+        drop_open_submissions(connection, epoch, number)
+        values = {"epoch": epoch, "institution": number, "now": now}
+        connection.execute(_QUEUE_ALL, values)
+        connection.execute(_BURY_ALL, {**values, "reason": DEPARTED})
+        ended += connection.execute(_DELETE_ALL.execution_options(preserve_rowcount=True), values).rowcount
+    return ended
 
 
 def queued_removals(connection: Connection, epoch: int, limit: int) -> list[int]:

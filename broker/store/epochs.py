@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from broker.store.counters import start_counters
+from broker.store.log_schema import rematch
 from broker.store.schema import alert, alert_record, epoch, institution, kind
 
 
@@ -35,9 +36,10 @@ def epoch_number(connection: Connection, epoch_id: bytes) -> int | None:
 def follow_roster(
     connection: Connection, epoch_id: bytes, kinds: Iterable[str], version: int, members: Mapping[str, str]
 ) -> int:
-    """Make the tables follow a roster: `members` is the group of each institution in it. Returns the short number.
+    """Make the tables follow a roster: `members` is the group of each institution in it that is not suspended.
 
-    Institutions that left stay, as inactive, and the alerts that hold their records are judged again.
+    Returns the epoch's short number. Institutions that left or are suspended stay, as inactive, and the alerts that
+    hold their records are judged again; what one whose suspension was lifted has in the index is matched again.
     """
     number = epoch_number(connection, epoch_id)
     if number is None:
@@ -49,8 +51,12 @@ def follow_roster(
         return number
     known = {row.institution_id: row for row in institutions(connection, number)}
     _add_institutions(connection, number, {name: group for name, group in members.items() if name not in known}, known)
-    left = [row.institution for name, row in known.items() if row.active and name not in members]
-    _deactivate(connection, number, left)
+    _deactivate(
+        connection, number, [row.institution for name, row in known.items() if row.active and name not in members]
+    )
+    _reactivate(
+        connection, number, [row.institution for name, row in known.items() if not row.active and name in members]
+    )
     connection.execute(update(epoch).where(epoch.c.epoch == number).values(roster_version=version))
     return number
 
@@ -128,3 +134,15 @@ def _deactivate(connection: Connection, number: int, left: list[int]) -> None:
     )
     theirs = select(alert_record.c.alert).where(alert_record.c.epoch == number, alert_record.c.institution.in_(left))
     connection.execute(update(alert).where(alert.c.epoch == number, alert.c.alert.in_(theirs)).values(stale=True))
+
+
+def _reactivate(connection: Connection, number: int, returning: list[int]) -> None:
+    for place in returning:
+        theirs = {"epoch": number, "institution": place}
+        connection.execute(
+            update(institution)
+            .where(institution.c.epoch == number, institution.c.institution == place)
+            .values(active=True)
+        )
+        connection.execute(delete(rematch).where(rematch.c.epoch == number, rematch.c.institution == place))
+        connection.execute(insert(rematch), {**theirs, "after": 0})

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, delete, select, text, update
 
 from broker.store import scratch
+from broker.store.log_schema import rematch
 from broker.store.schema import CAP, COMMITTED, epoch, submission
 
 
@@ -102,6 +103,45 @@ def index_fresh(connection: Connection, entries: Sequence[Standing]) -> None:
     """Put `entries` into the index, where none of them is yet."""
     scratch.refill(connection, scratch.fresh, entries)
     connection.execute(_INDEX_FRESH)
+
+
+_HELD_AFTER = text(
+    "SELECT record_id, tag, kind, epoch, institution, proof FROM entry WHERE record_id > :after"
+    " AND institution = :institution AND epoch = :epoch ORDER BY record_id LIMIT :limit"
+)
+_FORGET_FRESH = text(
+    "DELETE FROM entry WHERE (tag, kind, epoch, record_id) IN (SELECT tag, kind, epoch, record_id FROM fresh)"
+)
+
+
+def next_rematch(connection: Connection, number: int) -> tuple[int, int] | None:
+    """An institution whose entries are to be matched again, and after which record; None where there is none."""
+    query = select(rematch.c.institution, rematch.c.after).where(rematch.c.epoch == number)
+    row = connection.execute(query.order_by(rematch.c.institution).limit(1)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def take_held(connection: Connection, number: int, institution: int, after: int, limit: int) -> list[Standing]:
+    """Take an institution's next entries out of the index, as if they were fresh; none where all were seen.
+
+    At most `limit`, but for the entries of one record, which stay together.
+    """
+    values = {"epoch": number, "institution": institution, "after": after, "limit": limit}
+    rows = [Standing(r[0], bytes(r[1]), r[2], r[3], r[4], r[5]) for r in connection.execute(_HELD_AFTER, values)]
+    if len(rows) == limit and rows[0].record_id != rows[-1].record_id:
+        rows = [row for row in rows if row.record_id != rows[-1].record_id]
+    scratch.refill(connection, scratch.fresh, rows)
+    connection.execute(_FORGET_FRESH)
+    return rows
+
+
+def set_rematched(connection: Connection, number: int, institution: int, after: int | None) -> None:
+    """Note the last record that was matched again; None: all were."""
+    theirs = (rematch.c.epoch == number, rematch.c.institution == institution)
+    if after is None:
+        connection.execute(delete(rematch).where(*theirs))
+    else:
+        connection.execute(update(rematch).where(*theirs).values(after=after))
 
 
 # Scalar subqueries, so that each fresh tag is one probe of the index whatever the planner thinks.

@@ -91,6 +91,7 @@ activity_event = Table(
     "activity_event",
     metadata,
     Column("serial", _SERIAL, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
     Column("salt", LargeBinary(16), nullable=False),
     Column("event", Text, nullable=False, comment="RFC 8785 JSON"),
     Column("hour", BigInteger, nullable=True, comment="the first second of the hour whose leaf covers it"),

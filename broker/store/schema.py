@@ -57,6 +57,7 @@ OTHER_KEY: Final = 3
 # What `tombstone.reason` holds.
 WITHDRAWN: Final = 1
 EXPIRED: Final = 2
+DEPARTED: Final = 3
 
 # What `alert.state` holds. A quiet component has never been shown to anyone.
 QUIET: Final = "quiet"

@@ -92,6 +92,7 @@ def _create_activity() -> None:
     op.create_table(
         "activity_event",
         sa.Column("serial", _SERIAL, autoincrement=True, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("salt", sa.LargeBinary(length=16), nullable=False),
         sa.Column("event", sa.Text(), nullable=False, comment="RFC 8785 JSON"),
         sa.Column("hour", sa.BigInteger(), nullable=True, comment="the first second of the hour whose leaf covers it"),
