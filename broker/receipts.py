@@ -47,3 +47,9 @@ def read_receipt(text: str) -> Receipt:
     """The receipt that `make_receipt` wrote."""
     receipt: Receipt = schema_of(Receipt).load(json.loads(text))
     return receipt
+
+
+def received_at(text: str) -> int:
+    """When the statement of a receipt (JSON text) was applied, in Unix seconds: the time in its leaf."""
+    at = json.loads(text)["document"]["received_at"]
+    return int(at)

@@ -38,7 +38,7 @@ class AlertedRecord(NamedTuple):
 
 
 class StatementRow(NamedTuple):
-    """A submission's signed statement; `sealed` is JSON text."""
+    """A submission's signed statement; `sealed` and `receipt` are JSON texts."""
 
     submission: int
     institution: int
@@ -46,6 +46,7 @@ class StatementRow(NamedTuple):
     statement: bytes
     signature: bytes
     sealed: str
+    receipt: str
 
 
 def find_alert(connection: Connection, epoch: int, alert_id: str) -> AlertRow | None:
@@ -132,7 +133,7 @@ def statements_of(connection: Connection, epoch: int, records: Sequence[AlertedR
         .where(submission.c.epoch == epoch, submission.c.submission.in_(numbers))
         .order_by(submission.c.submission)
     )
-    return [StatementRow(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5]) for row in rows]
+    return [StatementRow(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5], row[6]) for row in rows]
 
 
 def entries_set_aside(connection: Connection, epoch: int, record_ids: Collection[int]) -> set[tuple[int, int, bytes]]:

@@ -53,6 +53,20 @@ def find_withdrawal(connection: Connection, epoch: int, institution: int, seq: i
     return None if row is None else WithdrawalRow(row[0], bytes(row[1]), bytes(row[2]), row[3])
 
 
+def withdrawals_numbered(connection: Connection, institution_id: str, seq: int) -> list[WithdrawalRow]:
+    """The withdrawals of an institution under a number, one an epoch at most, the newest epoch's first."""
+    rows = connection.execute(
+        select(withdrawal.c.seq, withdrawal.c.statement, withdrawal.c.signature, withdrawal.c.receipt)
+        .join(
+            institution,
+            (institution.c.epoch == withdrawal.c.epoch) & (institution.c.institution == withdrawal.c.institution),
+        )
+        .where(institution.c.institution_id == institution_id, withdrawal.c.seq == seq)
+        .order_by(withdrawal.c.epoch.desc())
+    )
+    return [WithdrawalRow(row[0], bytes(row[1]), bytes(row[2]), row[3]) for row in rows]
+
+
 def store_withdrawal(connection: Connection, epoch: int, institution: int, row: WithdrawalRow) -> None:
     """Keep a withdrawal."""
     connection.execute(insert(withdrawal), {"epoch": epoch, "institution": institution, **row._asdict()})
@@ -88,6 +102,14 @@ _DELETE_TOUCHED = text(f"DELETE FROM record WHERE {_TOUCHED}")  # noqa: S608
 _NEXT_EXPIRY = text(
     "SELECT min(expires_at) FROM record WHERE epoch = :epoch AND record_id >= :first AND record_id < :end"
 )
+
+
+def has_expired(connection: Connection, epoch: int, now: int) -> bool:
+    """Whether a submission has records whose time is up."""
+    due = select(submission.c.submission).where(
+        submission.c.epoch == epoch, submission.c.state == COMMITTED, submission.c.next_expiry <= now
+    )
+    return connection.execute(due.limit(1)).first() is not None
 
 
 def expire_some(connection: Connection, epoch: int, now: int, limit: int) -> Expired | None:

@@ -76,12 +76,18 @@ class AlertQuerySchema(MessageSchema[AlertQuery]):
 
 @dataclass(frozen=True)
 class AlertStatement:
-    """A submission statement of an institution, its signature, and the batch secret sealed to the recipients."""
+    """A submission statement of an institution, its signature, and the batch secret sealed to the recipients.
+
+    logged_at  the time in the statement's leaf, in Unix seconds: with the statement it gives the leaf's bytes
+    log_index  the leaf's place in the log; None as long as it waits for one, a second or so
+    """
 
     statement: bytes
     signature: bytes
     institution_id: str
     sealed: tuple[SealedSecretMessage, ...]
+    logged_at: int = 0
+    log_index: int | None = None
 
 
 class AlertStatementSchema(MessageSchema[AlertStatement]):
@@ -92,6 +98,8 @@ class AlertStatementSchema(MessageSchema[AlertStatement]):
     signature = Packed(length=64, required=True)
     institution_id = PartyId(required=True)
     sealed = list_of(SealedSecretMessageSchema, most=1000)
+    logged_at = Timestamp(required=True)
+    log_index = Whole(allow_none=True, load_default=None)
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,20 @@ class LeafPlaceSchema(MessageSchema[LeafPlace]):
 
 
 @dataclass(frozen=True)
+class WithdrawalQuery:
+    """Which of the withdrawals under a number, where epochs have one each: by SHA-256 of its statement (32 bytes)."""
+
+    hash: bytes | None = None
+
+
+class WithdrawalQuerySchema(MessageSchema[WithdrawalQuery]):
+    """Query form of WithdrawalQuery."""
+
+    message_class = WithdrawalQuery
+    hash = Packed(length=32, load_default=None)
+
+
+@dataclass(frozen=True)
 class LoggedWithdrawal:
     """A withdrawal that the log names: the statement, its institution's signature (64 bytes), and when it came."""
 
