@@ -89,7 +89,7 @@ _ON_SENDING = (
     _action("set-up-client", "set up an institution's client", _INSTITUTION, "institution"),
     _action("preview-records", "see what would be sent", _INSTITUTION, "institution"),
     _action("rotate-key", "replace the own signing key", _INSTITUTION, "institution"),
-    _action("send-records", "send records, as the client itself decides", _INSTITUTION, "institution"),
+    _action("send-records", "send records", _INSTITUTION, "institution"),
     _action("submit-records", "open a submission of records", _INSTITUTION, "broker", recorded=True),
     _action("send-part", "send a part of a submission", _INSTITUTION, "broker"),
     _action("commit-submission", "have a submission applied", _INSTITUTION, "broker", recorded=True),
@@ -106,7 +106,7 @@ _ON_OPENING = (
     _action("read-alert", "read an alert's evidence", _RECIPIENT, "broker", recorded=True, depends_on_match=True),
     _action(
         "ask-for-opening",
-        "ask the key holders to open records, as the desk itself decides",
+        "ask the key holders to open records",
         _RECIPIENT,
         "charity",
         recorded=True,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cedarpy import Entities
 
 from policies.budgets import holder_budget
+from policies.decisions.actions import ANYBODY
 from policies.decisions.rules import RuleSet
 from policies.parties import BROKER, holder_party_id
 from policies.terms import families_of
@@ -33,14 +34,10 @@ ENTITY_TYPES: Final[Mapping[str, str]] = {
 }
 """The Cedar type of each role."""
 
-STRANGER: Final = "?"
-"""The id of the entity that stands for whoever the agreement does not name in a role: it belongs to no agreement."""
+_STRANGER: Final[Mapping[str, str]] = {"type": "Stranger", "id": "?"}
+"""The entity of whoever the agreement does not name in the role in which it asks."""
 
 _KEPT_AGREEMENTS = 64
-_NOTHING: Final[Mapping[str, Attributes]] = {
-    "institution": {"role": "", "modes": [], "budgets": {}, "answers": {}, "approvals": {}},
-    "recipient": {"modes": [], "purposes": [], "may_ask": {}, "may_reveal": []},
-}
 
 
 @dataclass(frozen=True)
@@ -61,12 +58,8 @@ class AgreementFacts:
 
     def principal(self, role: str, party_id: str) -> dict[str, str]:
         """The Cedar entity of a party in a role; that of a stranger where the agreement does not name it."""
-        named = (role, party_id) in self.principals
-        return {"type": ENTITY_TYPES[role], "id": party_id if named else STRANGER}
-
-    def attributes(self, role: str, party_id: str) -> Attributes:
-        """What the rules may know of a party in a role."""
-        return self.principals.get((role, party_id), dict(_NOTHING.get(role, {})))
+        named = (role, party_id) in self.principals or (role, party_id) == (ANYBODY, ANYBODY)
+        return {"type": ENTITY_TYPES[role], "id": party_id} if named else dict(_STRANGER)
 
 
 @dataclass(frozen=True)
@@ -89,10 +82,9 @@ def _kept(version: _Version) -> AgreementFacts:
     agreement = version.agreement
     own = _agreement_attributes(agreement)
     principals = _principals(agreement)
-    entities = [_entity("Agreement", agreement.agreement_id, own, None)]
+    entities = [_entity("Agreement", agreement.agreement_id, own)]
     for (role, party_id), attributes in principals.items():
-        entities.append(_entity(ENTITY_TYPES[role], party_id, attributes, agreement.agreement_id))
-    entities += [_entity(ENTITY_TYPES[role], STRANGER, attributes, None) for role, attributes in _NOTHING.items()]
+        entities.append(_entity(ENTITY_TYPES[role], party_id, attributes))
     tables = [table for entity in entities for table in entity.pop("tables")]
     text = json.dumps([*entities, *tables])
     return AgreementFacts(
@@ -163,10 +155,9 @@ def _table_of(pairs: Any) -> dict[str, list[str]]:
     return _table(found)
 
 
-def _entity(cedar_type: str, entity_id: str, attributes: Mapping[str, Any], agreement_id: str | None) -> dict[str, Any]:
+def _entity(cedar_type: str, entity_id: str, attributes: Attributes) -> dict[str, Any]:
     """The entity in Cedar's JSON form; the tables among its attributes become entities of their own ("tables")."""
     uid = {"type": cedar_type, "id": entity_id}
-    parents = [] if agreement_id is None else [{"type": "Agreement", "id": agreement_id}]
     shown: Attributes = {}
     tables = []
     for name, value in attributes.items():
@@ -177,7 +168,7 @@ def _entity(cedar_type: str, entity_id: str, attributes: Mapping[str, Any], agre
             shown[name] = {"__entity": table}
         else:
             shown[name] = value
-    return {"uid": uid, "attrs": shown, "parents": parents, "tables": tables}
+    return {"uid": uid, "attrs": shown, "parents": [], "tables": tables}
 
 
 def _words(agreement: Agreement) -> frozenset[str]:
