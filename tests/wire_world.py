@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 from flask import Flask
@@ -121,8 +122,8 @@ def resources(engine: Callable[[], Engine]) -> Resource:
     return resource
 
 
-def build_world(database_url: str) -> World:
-    """Make the database's tables and the service."""
+def build_world(database_url: str, **settings: Any) -> World:
+    """Make the database's tables and the service, with settings of `create_service`."""
     engine = open_engine(database_url)
     with write_transaction(engine) as connection:
         METADATA.create_all(connection)
@@ -137,5 +138,6 @@ def build_world(database_url: str) -> World:
         engine=engine,
         nonce_table=NONCES,
         resources=[resources(lambda: engine)],
+        **settings,
     )
     return World(app, engine, clock)
