@@ -121,8 +121,9 @@ _ON_OPENING = (
     _action(
         "request-fields",
         "ask an institution for named fields",
-        _RECIPIENT,
+        ("recipient", "institution"),
         "charity",
+        "institution",
         recorded=True,
         depends_on_match=True,
     ),

@@ -6,21 +6,19 @@ Made once a version and kept, since parsing them costs more than a decision. Kno
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from cedarpy import Entities
 
+from policies.agreement.document import Agreement
 from policies.budgets import holder_budget
 from policies.decisions.actions import ANYBODY
 from policies.decisions.rules import RuleSet
 from policies.parties import BROKER, holder_party_id
 from policies.terms import families_of
-
-if TYPE_CHECKING:
-    from policies.agreement.document import Agreement
 
 Attributes = dict[str, Any]
 
@@ -100,6 +98,7 @@ def _agreement_attributes(agreement: Agreement) -> Attributes:
     return {
         "start": agreement.start,
         "end": agreement.end,
+        "purposes": sorted(purpose.code for purpose in agreement.purposes),
         "kinds": sorted(agreement.kinds),
         "fields": _table(agreement.fields),
         "indicators": _table(agreement.indicators),
@@ -129,25 +128,33 @@ def _principals(agreement: Agreement) -> dict[tuple[str, str], Attributes]:
                 asker: max(each.approvals for each in asked if each.asker == asker)
                 for asker in {each.asker for each in asked}
             },
+            **_asking(agreement, member.institution_id),
         }
     for recipient in agreement.parties.recipients:
-        asks = [each for each in agreement.field_requests if each.asker == recipient.recipient_id]
         found["recipient", recipient.recipient_id] = {
             "modes": sorted(recipient.modes),
             "purposes": sorted(recipient.purposes),
-            "may_ask": _table_of((each.of_role, each.fields) for each in asks),
-            "may_reveal": sorted({each.of_role for each in asks if each.reveals}),
+            **_asking(agreement, recipient.recipient_id),
         }
     found |= {("holder", holder_party_id(holder.index)): {} for holder in holders}
     found |= {("auditor", auditor.auditor_id): {} for auditor in agreement.parties.auditors}
     return found
 
 
-def _table(words: Mapping[str, Any]) -> dict[str, list[str]]:
+def _asking(agreement: Agreement, party_id: str) -> Attributes:
+    """Whom a party may ask for which fields."""
+    asks = [each for each in agreement.field_requests if each.asker == party_id]
+    return {
+        "may_ask": _table_of((each.of_role, each.fields) for each in asks),
+        "may_reveal": sorted({each.of_role for each in asks if each.reveals}),
+    }
+
+
+def _table(words: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     return {key: sorted(set(listed)) for key, listed in sorted(words.items())}
 
 
-def _table_of(pairs: Any) -> dict[str, list[str]]:
+def _table_of(pairs: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, list[str]]:
     """Words by key, where a key may come several times."""
     found: dict[str, set[str]] = {}
     for key, listed in pairs:

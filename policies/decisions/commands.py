@@ -6,11 +6,12 @@ Reads options and files, calls one function, prints. Contacts nobody.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from policies.agreement.document import Agreement
 from policies.decisions.actions import ACTIONS
+from policies.decisions.agreement_facts import facts_of
 from policies.decisions.decision_files import read_decision, read_decisions
 from policies.decisions.explain import explain
 from policies.decisions.fact_options import read_facts
@@ -22,9 +23,6 @@ from policies.documents import read_document_file
 from policies.errors import DocumentRefused
 from runtime.clock import SystemClock, unix
 from runtime.console import emit, json_option
-
-if TYPE_CHECKING:
-    from policies.agreement.document import Agreement
 
 
 @click.command("simulate")
@@ -110,8 +108,6 @@ def explain_command(
 
 
 def _read_agreement(path: Path) -> Agreement:
-    from policies.agreement.document import Agreement
-
     return Agreement.from_document(read_document_file(path).document)
 
 
@@ -131,8 +127,6 @@ def _agreement_of(wanted: bytes | None, file: Path | None, home: Path | None) ->
 
 def _role_of(party_id: str, agreement: Agreement) -> str:
     """The role that the agreement gives a party; a question by nobody that it names needs --role."""
-    from policies.decisions.agreement_facts import facts_of
-
     for role, named in facts_of(agreement, current_rules()).principals:
         if named == party_id:
             return role

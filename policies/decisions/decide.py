@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cedarpy import AuthzResult, Decision, is_authorized_batch
 
+from policies.agreement.document import Agreement
 from policies.decisions.agreement_facts import ENTITY_TYPES, AgreementFacts, facts_of
 from policies.decisions.question import Question, QuestionRefused
 from policies.decisions.record import DecisionRecord
 from policies.decisions.rules import RuleSet, current_rules
-
-if TYPE_CHECKING:
-    from policies.agreement.document import Agreement
 
 
 class DecisionFault(Exception):

@@ -6,8 +6,9 @@ For whoever asks, so it names the words of the question as they were asked. Deci
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from policies.agreement.document import Agreement
 from policies.decisions.actions import ACTIONS
 from policies.decisions.agreement_facts import facts_of
 from policies.decisions.comparisons import Values, comparisons
@@ -15,9 +16,6 @@ from policies.decisions.decide import decide
 from policies.decisions.question import Question
 from policies.decisions.record import DecisionRecord
 from policies.decisions.rules import Rule, RuleSet, current_rules
-
-if TYPE_CHECKING:
-    from policies.agreement.document import Agreement
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ Says the rules' own sentences; never repeats a fact. Does not decide.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
 
+from policies.agreement.document import Agreement
 from policies.decisions.actions import ACTIONS
 from policies.decisions.decide import decide
 from policies.decisions.question import Fact, Question
@@ -17,9 +17,6 @@ from runtime.exits import ExitCode, UserError
 from wire.access import Caller
 from wire.problems import Problem
 from wire.rulings import Ruling
-
-if TYPE_CHECKING:
-    from policies.agreement.document import Agreement
 
 _TOO_MANY = frozenset({"budget-spent", "rate-limited"})
 """Problems that say: later, or less (429)."""

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from policies.agreement.document import Agreement
 from policies.decisions.decide import decide, decide_many
 from policies.decisions.question import QuestionRefused
 from policies.decisions.record import DecisionRecord
 from policies.decisions.rules import UnknownRules, rules_of
 from policies.errors import DocumentRefused
-
-if TYPE_CHECKING:
-    from policies.agreement.document import Agreement
 
 BATCH: Final = 2048
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from policies.agreement.document import Agreement
 from policies.decisions.decide import decide_many
 from policies.decisions.question import UNLISTED, QuestionRefused
 from policies.decisions.record import DecisionRecord
 from policies.decisions.replay import BATCH
 from policies.decisions.rules import current_rules
-
-if TYPE_CHECKING:
-    from policies.agreement.document import Agreement
 
 EXAMPLES: Final = 3
 """Changed decisions that are kept of each rule."""

@@ -68,6 +68,7 @@ def test_rules_of_another_hash_are_unknown_unless_they_were_retired_here() -> No
 
 SEND = question("send-records", "institution")
 OPEN = question("open-records", "recipient")
+ASK = question("request-fields", "institution")
 EDGES: dict[str, tuple[Question, Question]] = {
     "party-not-in-agreement": (SEND, changed(SEND, party_id="bank-z")),
     "party-suspended": (SEND, changed(SEND, suspended=True)),
@@ -85,7 +86,7 @@ EDGES: dict[str, tuple[Question, Question]] = {
     "record-lives-too-long": (SEND, changed(SEND, lifetime=90_001)),
     "evaluation-budget-spent": (
         question("evaluate-identifiers", "institution"),
-        question("evaluate-identifiers", "institution", charged=101),
+        question("evaluate-identifiers", "institution", charged=86),
     ),
     "records-of-today-spent": (
         question("evaluate-record-secrets", "institution"),
@@ -109,6 +110,7 @@ EDGES: dict[str, tuple[Question, Question]] = {
         question("read-opened-record", "recipient", of_role="police", fields=()),
     ),
     "retention-over": (question("export-case", "recipient"), question("export-case", "recipient", opened_age=601)),
+    "institution-asks-for-no-agreed-purpose": (ASK, changed(ASK, purpose="gossip")),
     "field-request-not-agreed": (
         question("request-fields", "recipient"),
         question("request-fields", "recipient", fields=("record_id",)),
