@@ -1,0 +1,173 @@
+"""The log's tree, RFC 6962 section 2.1: leaf hashes, roots, inclusion and consistency proofs, and their verification.
+
+Proofs are made over whatever gives the hashes of full subtrees (HashReader: a broker's rows, a client's tiles) and
+verified as RFC 9162 sections 2.1.3.2 and 2.1.4.2 say. Pure; knows no leaf's meaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from crypto.merkle import NODE_LENGTH
+from policies.log.errors import LogRefused
+
+LONGEST_PROOF: Final = 63
+
+EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
+
+
+class HashReader(Protocol):
+    """Gives the hashes of full subtrees."""
+
+    def node(self, height: int, index: int) -> bytes:
+        """The root (32 bytes) over the leaves from index * 2**height to before (index + 1) * 2**height."""
+        ...
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """The hash of a leaf."""
+    return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of two nodes."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def root_of(reader: HashReader, size: int) -> bytes:
+    """The root over the first `size` leaves."""
+    return _range(reader, 0, size) if size else EMPTY_ROOT
+
+
+def inclusion_path(reader: HashReader, index: int, size: int) -> list[bytes]:
+    """The nodes that lead from the leaf at `index` (from 0) to the root over the first `size` leaves."""
+    if not 0 <= index < size:
+        raise LogRefused(f"There is no leaf {index} in a tree of {size}.")
+    path: list[bytes] = []
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if index < middle:
+            path.append(_range(reader, middle, end))
+            end = middle
+        else:
+            path.append(_range(reader, start, middle))
+            start = middle
+    return path[::-1]
+
+
+def consistency_proof(reader: HashReader, old: int, new: int) -> list[bytes]:
+    """The nodes that show that the first `old` leaves of a tree of `new` are the tree of `old`; none where old is 0."""
+    if not 0 <= old <= new:
+        raise LogRefused(f"A tree of {new} leaves does not continue one of {old}.")
+    if old in (0, new):
+        return []
+    proof: list[bytes] = []
+    start, end, whole = 0, new, True
+    while end != old:
+        middle = start + _split(end - start)
+        if old <= middle:
+            proof.append(_range(reader, middle, end))
+            end = middle
+        else:
+            proof.append(_range(reader, start, middle))
+            start, whole = middle, False
+    if not whole:
+        proof.append(_range(reader, start, end))
+    return proof[::-1]
+
+
+def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """The root to which a path leads from a leaf hash (32 bytes); raises LogRefused for a path of the wrong length."""
+    _check_nodes(path)
+    if not 0 <= index < size:
+        raise LogRefused(f"There is no leaf {index} in a tree of {size}.")
+    node, position, last = leaf, index, size - 1
+    for sibling in path:
+        if last == 0:
+            raise LogRefused("The inclusion proof has too many nodes.")
+        if position % 2 == 1 or position == last:
+            node = node_hash(sibling, node)
+            # The last node of its level has no sibling there: climb to where it has one.
+            while position % 2 == 0 and position:
+                position, last = position // 2, last // 2
+        else:
+            node = node_hash(node, sibling)
+        position, last = position // 2, last // 2
+    if last != 0:
+        raise LogRefused("The inclusion proof has too few nodes.")
+    return node
+
+
+def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> None:
+    """Raise LogRefused unless the leaf hash (32 bytes) stands at `index` of the tree of `size` under `root`."""
+    if root_from_inclusion(leaf, index, size, path) != root:
+        raise LogRefused("The inclusion proof does not lead to the checkpoint's root.")
+
+
+def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> None:
+    """Raise LogRefused unless the `new` leaves under `new_root` begin with the `old` leaves under `old_root`."""
+    _check_nodes(proof)
+    if not 0 <= old <= new:
+        raise LogRefused(f"A tree of {new} leaves does not continue one of {old}.")
+    if old == 0:
+        if proof or old_root != EMPTY_ROOT:
+            raise LogRefused("The proof that a tree continues the empty one is empty, and the empty tree has its root.")
+        return
+    if old == new:
+        if proof or old_root != new_root:
+            raise LogRefused("Two checkpoints of one size have different roots.")
+        return
+    if _consistent_roots(old, old_root, new, proof) != (old_root, new_root):
+        raise LogRefused("The consistency proof does not lead from the older root to the newer.")
+
+
+def _consistent_roots(old: int, old_root: bytes, new: int, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The two roots to which a proof leads (RFC 9162 section 2.1.4.2)."""
+    nodes = list(proof)
+    if old & (old - 1) == 0:
+        nodes.insert(0, old_root)
+    if not nodes:
+        raise LogRefused("The consistency proof is empty.")
+    position, last = old - 1, new - 1
+    while position % 2 == 1:
+        position, last = position // 2, last // 2
+    first = second = nodes[0]
+    for node in nodes[1:]:
+        if last == 0:
+            raise LogRefused("The consistency proof has too many nodes.")
+        if position % 2 == 1 or position == last:
+            first, second = node_hash(node, first), node_hash(node, second)
+            while position % 2 == 0 and position:
+                position, last = position // 2, last // 2
+        else:
+            second = node_hash(second, node)
+        position, last = position // 2, last // 2
+    if last != 0:
+        raise LogRefused("The consistency proof has too few nodes.")
+    return first, second
+
+
+def _range(reader: HashReader, start: int, end: int) -> bytes:
+    """The root over the leaves from `start` to before `end`, where `start` begins a subtree of that size."""
+    pieces: list[bytes] = []
+    while start < end:
+        height = (end - start).bit_length() - 1
+        pieces.append(reader.node(height, start >> height))
+        start += 1 << height
+    root = pieces.pop()
+    while pieces:
+        root = node_hash(pieces.pop(), root)
+    return root
+
+
+def _split(size: int) -> int:
+    """The largest power of two below `size` (at least 2)."""
+    return 1 << ((size - 1).bit_length() - 1)
+
+
+def _check_nodes(nodes: Sequence[bytes]) -> None:
+    if len(nodes) > LONGEST_PROOF or any(len(node) != NODE_LENGTH for node in nodes):
+        raise LogRefused(f"A proof has at most {LONGEST_PROOF} nodes of 32 bytes.")
