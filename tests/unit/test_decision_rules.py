@@ -10,6 +10,7 @@ from policies.decisions.question import Question
 from policies.decisions.rules import SCHEMA_FILE, UnknownRules, current_rules, read_rules, rules_hash, rules_of
 from tests.decision_world import END, START, changed, make_agreement, question
 from tests.project_files import ROOT
+from tests.rule_table import rule_table, shown
 
 FOLDER = ROOT / "policies/rules"
 
@@ -162,3 +163,7 @@ def test_a_party_in_a_role_that_is_not_its_own_is_a_stranger() -> None:
     record = decide(question("open-records", "recipient", party_id="bank-a"), make_agreement())
     assert not record.allowed
     assert "party-not-in-agreement" in record.rules
+
+
+def test_the_page_about_rules_lists_every_rule_in_its_own_words() -> None:
+    assert shown() == rule_table()
