@@ -144,7 +144,7 @@ def login_leaf(party_id: str, role: str, day: str, at: int) -> bytes:
 
 
 def activity_leaf(hour: int, root: bytes, at: int, count: int = 1024) -> bytes:
-    """An hour (its first second, Unix seconds) of what depends on a match: the root (32 bytes) over `count` commitments.
+    """An hour (its first second) of what depends on a match: the root (32 bytes) over `count` commitments.
 
     Always one an hour, always of the same count.
     """
