@@ -115,9 +115,12 @@ def make_policy(
     return WitnessPolicy((log_key(origin, broker_key),), witnesses, groups, REQUIRED if quorum else NONE)
 
 
-def policy_of(agreement: Agreement, origin: str) -> str:
-    """The witness policy that rosters under an agreement carry, as text; `origin` names the agreement's log."""
-    keys = {party_id: key for party_id, key in agreement.keys.items() if party_id != BROKER}
+def policy_of(agreement: Agreement, origin: str, newer_keys: Mapping[str, bytes] | None = None) -> str:
+    """The witness policy that a roster under an agreement carries, as text; `origin` names the agreement's log.
+
+    `newer_keys`: the signing keys of members and recipients in the roster, where they were rotated since.
+    """
+    keys = {party_id: key for party_id, key in agreement.keys.items() if party_id != BROKER} | dict(newer_keys or {})
     witnesses = agreement.witnesses
     return make_policy(origin, agreement.broker.key, keys, witnesses.parties, witnesses.quorum).format()
 
