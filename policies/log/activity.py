@@ -33,9 +33,9 @@ def hour_of(now: int) -> int:
     return now - now % HOUR
 
 
-def event_text(event: str, at: int, **body: Any) -> str:
+def event_text(kind: str, at: int, /, **body: Any) -> str:
     """An event's canonical JSON (RFC 8785), such as what became of an alert."""
-    return rfc8785.dumps({"type": PREFIX + event, "at": at, **body}).decode()
+    return rfc8785.dumps({"type": PREFIX + kind, "at": at, **body}).decode()
 
 
 def read_event(text: str) -> Mapping[str, Any]:

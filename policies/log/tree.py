@@ -120,15 +120,29 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
         if proof or old_root != new_root:
             raise LogRefused("Two checkpoints of one size have different roots.")
         return
-    if _consistent_roots(old, old_root, new, proof) != (old_root, new_root):
+    # A proof leaves the first node out where it is the older root itself.
+    nodes = [old_root, *proof] if _is_power_of_two(old) else proof
+    if roots_of_prefix(old, new, nodes) != (old_root, new_root):
         raise LogRefused("The consistency proof does not lead from the older root to the newer.")
 
 
-def _consistent_roots(old: int, old_root: bytes, new: int, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
-    """The two roots to which a proof leads (RFC 9162 section 2.1.4.2)."""
-    nodes = list(proof)
-    if old & (old - 1) == 0:
-        nodes.insert(0, old_root)
+def prefix_nodes(reader: HashReader, old: int, new: int) -> list[bytes]:
+    """A consistency proof that never leaves the first node out, so that it tells the root over the first leaves.
+
+    `old` is at least 1 and below `new`.
+    """
+    proof = consistency_proof(reader, old, new)
+    return [reader.node(old.bit_length() - 1, 0), *proof] if _is_power_of_two(old) else proof
+
+
+def roots_of_prefix(old: int, new: int, nodes: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The roots over the first `old` and over all `new` leaves to which `prefix_nodes` lead (RFC 9162 section 2.1.4.2).
+
+    Raises LogRefused where there are too few or too many nodes.
+    """
+    _check_nodes(nodes)
+    if not 0 < old < new:
+        raise LogRefused(f"A tree of {new} leaves does not continue one of {old}.")
     if not nodes:
         raise LogRefused("The consistency proof is empty.")
     position, last = old - 1, new - 1
@@ -161,6 +175,10 @@ def _range(reader: HashReader, start: int, end: int) -> bytes:
     while pieces:
         root = node_hash(pieces.pop(), root)
     return root
+
+
+def _is_power_of_two(size: int) -> bool:
+    return size & (size - 1) == 0
 
 
 def _split(size: int) -> int:
