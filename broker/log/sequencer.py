@@ -14,7 +14,10 @@ from sqlalchemy import Connection, Engine
 from broker.log.tree import grow
 from broker.store import log
 from broker.store.log import LeafRow
+from crypto.signatures import SigningKey
+from policies.log.checkpoint import make_checkpoint, origin_of
 from policies.log.tree import leaf_hash
+from policies.trust import Trust
 from runtime.clock import Clock, unix
 from runtime.database import read_transaction, run_in_transaction
 
@@ -22,6 +25,13 @@ LEAVES_A_STEP = 4096
 
 SignCheckpoint = Callable[[int, bytes], str]
 """From a tree's size and its root (32 bytes) to the signed note."""
+
+
+def make_signer(trust: Trust, signing_key: SigningKey) -> SignCheckpoint:
+    """The function that signs the log's checkpoints, under the name that the agreement's first version gives it."""
+    first = trust.agreements[0]
+    origin = origin_of(first.agreement_id, first.parties.broker)
+    return lambda size, root: make_checkpoint(origin, size, root, signing_key)
 
 
 class Sequencer:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from broker.log.activity import note_alert
 from broker.matching.union import UnionFind
 from broker.matching.view import EpochView
 from broker.store import components
 from broker.store.components import AlertRow
 from broker.store.index import Meeting
-from broker.store.schema import CLOSED, QUIET
+from broker.store.schema import CLOSED, QUIET, RAISED
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ def _merge(connection: Connection, epoch: int, survivors: dict[int, int], known:
                 unseen.add(row.alert)
             else:
                 changed.append(_closed(row, now))
+                if row.state == RAISED:
+                    note_alert(connection, now, alert_id=row.alert_id, state=CLOSED, records=0)
     components.delete_alerts(connection, unseen)
     components.store_alerts(connection, epoch, _names_freed(changed))
     components.store_alerts(connection, epoch, changed)

@@ -13,6 +13,7 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
+from broker.log.activity import note_alert
 from broker.matching.view import EpochView
 from broker.store import components
 from broker.store.components import AlertRow, Tally
@@ -62,6 +63,8 @@ def _summarise(connection: Connection, view: EpochView, alerts: Collection[int],
         summary = summarise(view, row, tallied[row.alert], kinds[row.alert], now)
         if summary != row:
             changed.append(summary._replace(changed_at=now))
+        if summary.state != row.state:
+            note_alert(connection, now, alert_id=row.alert_id, state=summary.state, records=summary.records)
     components.store_alerts(connection, view.epoch, changed)
 
 
