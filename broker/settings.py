@@ -23,6 +23,11 @@ class BrokerSettings(ServiceSettings):
 
     bind: str = setting("HOST:PORT that the service listens on", default="127.0.0.1:8430")
     idle_seconds: float = setting("how long the matching worker rests when there is nothing to do", default=0.5)
+    ca_file: Path | None = setting(
+        "PEM of the certificate authorities to trust instead of the system's, when key holders are asked for "
+        "cosignatures and counts",
+        default=None,
+    )
     holder_key_file: Path | None = setting(
         "a key holder's key file, only where one operator runs everything for a trial: the broker then refuses to "
         "start without --insecure-single-operator",
