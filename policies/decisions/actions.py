@@ -64,6 +64,7 @@ _FOR_ANYBODY = (
     _action("read-interface", "read the description of a service's interface", _ALL, "broker", "holder"),
     _action("read-log", "read the log: checkpoints, tiles, leaves", _ALL, "broker"),
     _action("cosign-checkpoint", "bring a checkpoint for a witness to cosign", _ALL, "holder"),
+    _action("verify-proof", "verify checkpoints, proofs and evidence from files", _ALL, "policies"),
     _action("check-installation", "check an installation and worked protocol bytes", _ALL, "policies"),
     _action("run-demo", "run all parties on one machine", _ALL, "policies"),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from crypto import merkle
@@ -114,9 +115,7 @@ class LogReader:
             width = count % WIDTH
             if width:
                 place = TilePlace(count // WIDTH, width)
-                self._partial[level] = decode_hashes(
-                    self._read(lambda place, level=level: hash_path(level, place), place), width
-                )
+                self._partial[level] = decode_hashes(self._read(partial(hash_path, level), place), width)
             level += 1
         if root_of(_PartialTiles(self._partial), self.checkpoint.size) != self.checkpoint.root:
             raise LogRefused("The tiles of the log do not lead to the checkpoint's root.")
@@ -130,7 +129,7 @@ class LogReader:
             raise LogRefused("The tree is not large enough for this tile.")
         found = self._full.get((level, tile))
         if found is None:
-            data = self._read(lambda place: hash_path(level, place), TilePlace(tile, WIDTH))
+            data = self._read(partial(hash_path, level), TilePlace(tile, WIDTH))
             found = decode_hashes(data, WIDTH)
             if merkle.root(found) != self._tile(level + 1, tile // WIDTH)[tile % WIDTH]:
                 raise LogRefused(f"Tile {tile} of level {level} does not lead to the checkpoint's root.")
