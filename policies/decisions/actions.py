@@ -147,6 +147,7 @@ _ON_OPENING = (
 
 _ON_WATCHING = (
     _action("give-cosignature", "bring a cosignature on a checkpoint", _WITNESSES, "broker"),
+    _action("compare-checkpoints", "read the checkpoint that a key holder keeps as a witness", _WITNESSES, "holder"),
     _action("find-leaf", "find the place of a leaf in the log", _WITNESSES, "broker"),
     _action("read-withdrawal", "read a logged withdrawal", ("holder", "auditor"), "broker"),
     _action("read-counts", "read how much was evaluated for whom", PARTIES, "holder"),
