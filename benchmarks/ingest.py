@@ -94,7 +94,7 @@ def write_home(home: Path, world: World, database_url: str, port: int) -> None:
     """A broker's home folder: keys, pinned documents, settings."""
     write_key_file(home / "keys.age", world.parties["broker"].secrets, PASSPHRASE)
     library = DocumentLibrary.of_home(home)
-    library.pin(world.enrolment, world.enrolment.hash)
+    library.pin(world.agreement, world.agreement.hash)
     library.accept(world.epoch)
     library.accept(world.roster)
     (home / "broker.toml").write_text(

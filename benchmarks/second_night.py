@@ -63,7 +63,7 @@ def write_customers(path: Path, count: int, *, changed: int = 0) -> None:
 def night(found: Setting, broker: InProcessBroker) -> tuple[Report, float]:
     """One sync over the customers' file: its report and CPU seconds."""
     mapping = load_mapping(found.folder / "mapping.toml", {})
-    terms = found.world.trust.enrolment.terms
+    terms = found.world.trust.agreement.terms
     spent: list[float] = []
     with cpu(spent), found.state() as state:
         source = Source(

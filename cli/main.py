@@ -26,7 +26,8 @@ class Place:
 
 
 COMMANDS: dict[str, Place] = {
-    "enrolment": Place("policies.commands", "enrolment", "Make keys, and the enrolment file that pins everybody's."),
+    "party": Place("policies.commands", "party", "Make a party's keys and its card."),
+    "agreement": Place("policies.commands", "agreement", "Make, compare, co-sign and amend the agreement."),
     "epoch": Place("policies.commands", "epoch", "Make, show, sign, verify and accept an epoch document."),
     "roster": Place("policies.commands", "roster", "Make, show, sign, verify and accept a roster."),
     "holder": Place("keyholder.commands", "holder", "Run a key holder: generate keys, serve, suspend."),
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Place] = {
     ),
     "charity": Place("clients.charity.commands", "charity", "The charity's client: alerts, opening, the desk."),
     "demo": Place("demo.commands", "demo", "Run all parties on this machine, on made-up people or your own files."),
+    "log": Place("policies.log.commands", "log", "Verify what the transparency log says, from files alone."),
     "doctor": Place("cli.doctor", "doctor", "Check this installation, or a folder of worked protocol bytes."),
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from demo.ceremony import RECIPIENT, demonstration_terms
+from demo.ceremony import RECIPIENT, demonstration_rules
 from demo.database import temporary_postgres
 from demo.outcome import Outcome, run_scenario
 from demo.own_files import TRUTH_FILE, read_folder
@@ -89,7 +89,7 @@ def demo(
         scenario = Scenario(
             place,
             read_folder(folder),
-            terms=demonstration_terms(),
+            rules=demonstration_rules(),
             clock=SystemClock(),
             region=region,
             database_url=database_url,

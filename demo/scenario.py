@@ -18,8 +18,8 @@ from demo.ceremony import HOLDERS, RECIPIENT, Institution, hold_ceremony
 from demo.own_files import RECORD_ID, OwnFile, mapping_toml, region_of
 from demo.processes import Finished, Processes, free_port
 from keyholder.settings import HolderSettings
+from policies.agreement.draft import AgreementDraft
 from policies.service_settings import read_settings, write_settings
-from policies.terms import Terms
 from runtime.clock import Clock
 from runtime.exits import ExitCode, UserError
 
@@ -53,7 +53,7 @@ class Scenario:
         folder: Path,
         files: Sequence[OwnFile],
         *,
-        terms: Terms,
+        rules: AgreementDraft,
         clock: Clock,
         region: str | None = None,
         database_url: str = "",
@@ -63,7 +63,8 @@ class Scenario:
     ) -> None:
         self.folder = folder
         self.files = list(files)
-        self.terms = terms
+        self.rules = rules
+        self.terms = rules.terms
         self.ports = ports or Ports()
         self._clock = clock
         self._region = region
@@ -92,7 +93,7 @@ class Scenario:
             broker_url=self.ports.broker_url,
             holder_urls=self.ports.holder_urls,
             clock=self._clock,
-            terms=self.terms,
+            rules=self.rules,
         )
         ceremony.write_homes(self.folder / "homes", self._passphrase)
         bind: dict[str, str | int] = {"bind": f"127.0.0.1:{self.ports.broker}", "workers": 1}

@@ -21,7 +21,7 @@ SpendNonce = Callable[[Connection], None]
 
 
 class AcceptedDocuments:
-    """What is held under the pinned enrolment, in the database of `engine`."""
+    """What is held under the pinned agreement, in the database of `engine`."""
 
     def __init__(self, engine: Engine, pinned: Trust) -> None:
         self.engine = engine

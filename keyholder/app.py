@@ -43,7 +43,7 @@ def create_app(settings: HolderSettings, *, clock: Clock | None = None, key_ring
         key_ring = read_key_file(settings.key_file, _passphrase())
     clock = clock or SystemClock()
     holder = Holder(settings.index, key_ring, open_documents(settings, clock), clock)
-    enrolled = holder.state().standing.enrolment.holders[settings.index - 1]
+    enrolled = holder.state().standing.agreement.holders[settings.index - 1]
     app = create_service(
         "holder",
         signing_key=holder.signing_key,
@@ -79,18 +79,18 @@ def open_documents(settings: HolderSettings, clock: Clock) -> AcceptedDocuments:
     library = DocumentLibrary(settings.home / FOLDER, settings.expected_hash)
     engine = open_engine(settings.database, pool_size=settings.threads + 2)
     migrate(engine, STORE)
-    accepted = AcceptedDocuments(engine, pinned_enrolment(library))
+    accepted = AcceptedDocuments(engine, pinned_agreement(library))
     for signed in accepted.standing().what_follows(library.documents()):
         accepted.accept(signed, unix(clock))
     return accepted
 
 
-def pinned_enrolment(library: DocumentLibrary) -> Trust:
-    """The enrolment that is pinned in a home folder, verified; raises DocumentRefused."""
+def pinned_agreement(library: DocumentLibrary) -> Trust:
+    """The agreement that is pinned in a home folder, verified; raises DocumentRefused."""
     pinned_hash = library.pinned_hash
     pinned = next((signed for signed in library.documents() if signed.hash == pinned_hash), None)
     if pinned is None:
-        raise DocumentRefused(f"The enrolment {pinned_hash.hex()} is pinned, but not there: pin it again.")
+        raise DocumentRefused(f"The agreement {pinned_hash.hex()} is pinned, but not there: pin it again.")
     return Trust.pin(pinned, pinned_hash)
 
 

@@ -52,7 +52,7 @@ def home_option(function: Decorated) -> Decorated:
 def holder() -> None:
     """Run a key holder: one share of every key, and the service that evaluates with it.
 
-    In this order: `enrolment keys holder`, `enrolment pin`, `holder init`, `holder keygen` (with the other holders),
+    In this order: `party keys holder`, `agreement pin`, `holder init`, `holder keygen` (with the other holders),
     `epoch accept` and `roster accept`, `holder serve`. Documents that come later: `holder accept`.
     """
 
@@ -80,7 +80,7 @@ def init(home: Path, bind: str, database_url: str, force: bool) -> None:
     write_settings(HolderSettings, home, values)
     accepted = _open(home)
     emit(
-        {"settings": str(path), "index": index, "enrolment_hash": accepted.pinned.enrolment.hash.hex()},
+        {"settings": str(path), "index": index, "agreement_hash": accepted.pinned.agreement.hash.hex()},
         f"Holder {index}: {path} is written, and the database is made. Next: crosslight holder keygen.",
     )
 
@@ -181,7 +181,7 @@ def openings(home: Path, after: int) -> None:
     settings = read_settings(HolderSettings, home)
     with read_transaction(accepted.engine) as connection:
         links = opening_links(connection)
-    key = accepted.pinned.enrolment.holders[settings.index - 1].key
+    key = accepted.standing().agreement.holders[settings.index - 1].key
     head = verify_links(links, key, Head(0, NO_LINK))
     shown = [parse_json(link.body.encode()) for link in links if link.number > after]
     say(f"{head.number} decisions, chained and signed; the last has hash {head.hash.hex()}.")
@@ -219,7 +219,7 @@ def _open(home: Path) -> AcceptedDocuments:
 
 def _require_known(standing: Standing, party_id: str) -> None:
     """Refuse a party that no document names: a slip of the pen would suspend nobody."""
-    known = set(standing.enrolment.member_keys) | set(standing.enrolment.recipient_keys)
+    known = set(standing.agreement.member_keys) | set(standing.agreement.recipient_keys)
     for trust in standing.epochs:
         known.update(key for roster in trust.rosters for key in roster.keys)
     if party_id not in known:

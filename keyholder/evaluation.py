@@ -72,7 +72,7 @@ def evaluate_records(
         _check_times(admission, context, position)
     elements = hash_inputs([context.encode() for context in contexts])
     charge = _charge(admission, member, RECORD_FAMILY, request.share_version, elements)
-    limit = admission.trust.enrolment.terms.records_per_day
+    limit = admission.trust.agreement.terms.records_per_day
 
     def settle(connection: Connection) -> None:
         spend_nonce(connection)

@@ -43,16 +43,16 @@ class Holder:
     """Holder `index`: its secrets come from `key_ring`, what others signed from its database."""
 
     def __init__(self, index: int, key_ring: KeyRing, documents: AcceptedDocuments, clock: Clock) -> None:
-        """Raises DocumentRefused where the key file's keys are not those that the enrolment names for the index."""
+        """Raises DocumentRefused where the key file's keys are not those that the agreement names for the index."""
         self.index = index
         self.party_id = holder_party_id(index)
         self.documents = documents
         self.clock = clock
         self._key_ring = key_ring
         try:
-            self.participant = Participant.of(documents.pinned.enrolment, index, key_ring)
+            self.participant = Participant.of(documents.standing().agreement, index, key_ring)
         except CryptoError as error:
-            raise DocumentRefused(f"This key file does not fit the enrolment: {error}.") from None
+            raise DocumentRefused(f"This key file does not fit the agreement: {error}.") from None
         self._lock = threading.Lock()
         self._state = State(-1, Standing(documents.pinned), {})
 

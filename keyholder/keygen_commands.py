@@ -19,7 +19,7 @@ from keyholder.keygen_files import PROGRESS_FOLDER, Report, advance_by_files
 from keyholder.keygen_online import OnlineRun
 from keyholder.keygen_run import Participant, families_of
 from keyholder.settings import HolderSettings
-from policies.enrolment import Enrolment
+from policies.agreement.document import Agreement
 from policies.service_settings import read_settings
 from runtime.clock import SystemClock
 from runtime.console import emit, json_option, passphrase_option, read_passphrase, say
@@ -66,15 +66,15 @@ def keygen(
         raise UserError("Give either --exchange FOLDER or --online.", ExitCode.USAGE)
     settings = read_settings(HolderSettings, home)
     accepted = open_documents(settings, SystemClock())
-    enrolment = accepted.pinned.enrolment
+    agreement = accepted.standing().agreement
     passphrase = read_passphrase(passphrase_file)
     key_ring = read_key_file(settings.key_file, passphrase)
-    participant = Participant.of(enrolment, settings.index, key_ring)
+    participant = Participant.of(agreement, settings.index, key_ring)
 
     def store_shares(shares: Mapping[str, bytes]) -> None:
         add_to_key_file(settings.key_file, shares, passphrase)
 
-    families = families_of(enrolment)
+    families = families_of(agreement)
     try:
         if exchange is not None:
             report = advance_by_files(
@@ -88,7 +88,7 @@ def keygen(
             )
         else:
             with ExitStack() as stack:
-                peers = _sessions(stack, enrolment, settings, key_ring, participant)
+                peers = _sessions(stack, agreement, settings, key_ring, participant)
                 run = OnlineRun(
                     participant, families, number, attempt, settings.home, accepted.engine, peers, store_shares
                 )
@@ -103,14 +103,14 @@ def keygen(
 
 
 def _sessions(
-    stack: ExitStack, enrolment: Enrolment, settings: HolderSettings, key_ring: KeyRing, participant: Participant
+    stack: ExitStack, agreement: Agreement, settings: HolderSettings, key_ring: KeyRing, participant: Participant
 ) -> dict[int, SignedSession]:
     """A session with each other holder's service."""
     return {
         peer.index: stack.enter_context(
             SignedSession(
                 peer.address,
-                enrolment.holders[settings.index - 1].party_id,
+                agreement.holders[settings.index - 1].party_id,
                 participant.signing_key,
                 peer.party_id,
                 peer.key,
@@ -118,7 +118,7 @@ def _sessions(
                 attempts=1,
             )
         )
-        for peer in enrolment.holders
+        for peer in agreement.holders
         if peer.index != settings.index
     }
 

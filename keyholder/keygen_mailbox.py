@@ -58,7 +58,7 @@ def receive_message(holder: Holder, caller: Caller, message: KeygenMessage, spen
 def _check_run(holder: Holder, message: KeygenMessage) -> None:
     standing = holder.state().standing
     newest = standing.epochs[0].epoch.number if standing.epochs else 0
-    if message.agreement_id != standing.enrolment.agreement_id or message.family not in families_of(standing.enrolment):
+    if message.agreement_id != standing.agreement.agreement_id or message.family not in families_of(standing.agreement):
         raise Problem(422, "other-run", "unknown key generation", "The agreement has no such key.")
     if not newest < message.number <= newest + _MOST_EPOCHS_AHEAD or not 1 <= message.attempt <= _LARGEST_ATTEMPT:
         raise Problem(

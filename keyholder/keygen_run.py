@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from crypto import keygen, signatures
 from crypto.errors import InvalidKeygenSession, InvalidSignature, KeygenFault
 from crypto.keygen import KeygenResult, Progress
-from policies.enrolment import Enrolment
+from policies.agreement.document import Agreement
 from wire.messages.keygen import GeneratedKey, KeygenMessage
 
 RECORD_FAMILY = "record"
@@ -32,22 +32,22 @@ class Participant:
     secret_key: bytes = field(repr=False)
 
     @classmethod
-    def of(cls, enrolment: Enrolment, index: int, secrets: Mapping[str, bytes]) -> Participant:
-        """Holder `index` of the enrolment with its key file's `signing` and `dkg`.
+    def of(cls, agreement: Agreement, index: int, secrets: Mapping[str, bytes]) -> Participant:
+        """Holder `index` of the agreement with its key file's `signing` and `dkg`.
 
         Raises InvalidKeygenSession where these are not the keys that are enrolled for it.
         """
         participant = cls(
-            enrolment.agreement_id,
-            enrolment.terms.t_h,
-            tuple(holder.key for holder in enrolment.holders),
-            tuple(holder.dkg_key for holder in enrolment.holders),
+            agreement.agreement_id,
+            agreement.terms.t_h,
+            tuple(holder.key for holder in agreement.holders),
+            tuple(holder.dkg_key for holder in agreement.holders),
             index,
             signatures.SigningKey(secrets["signing"]),
             secrets["dkg"],
         )
-        if not 1 <= index <= len(enrolment.holders):
-            raise InvalidKeygenSession(f"there is no key holder {index} in the enrolment")
+        if not 1 <= index <= len(agreement.holders):
+            raise InvalidKeygenSession(f"there is no key holder {index} in the agreement")
         if participant.signing_key.public_key != participant.signing_keys[index - 1]:
             raise InvalidKeygenSession(f"the signing key in the key file is not the one enrolled for holder {index}")
         if keygen.public_key(participant.secret_key) != participant.static_keys[index - 1]:
@@ -150,9 +150,9 @@ class KeygenRun:
         return [bodies[key] for key in wanted if key in bodies], tuple(key for key in wanted if key not in bodies)
 
 
-def families_of(enrolment: Enrolment) -> tuple[str, ...]:
+def families_of(agreement: Agreement) -> tuple[str, ...]:
     """Every key family that an epoch of these terms needs a key for, `record` among them."""
-    return tuple(sorted(enrolment.terms.families | {RECORD_FAMILY}))
+    return tuple(sorted(agreement.terms.families | {RECORD_FAMILY}))
 
 
 def generate_in_one_place(

@@ -130,7 +130,7 @@ def _within_budget(
         for position in decision.accepted
     }
     again = openings.opened_among(connection, *day, list(names.values()))
-    left = admission.trust.enrolment.terms.openings_per_day - openings.opened_on(connection, *day)
+    left = admission.trust.agreement.terms.openings_per_day - openings.opened_on(connection, *day)
     fresh = [position for position, name in names.items() if name not in again]
     over_budget = frozenset(fresh[max(left, 0) :])
     openings.add_opened(connection, *day, [names[position] for position in fresh if position not in over_budget])
@@ -160,13 +160,13 @@ def _circumstance(asked: _Asked, trust: Trust | None, now: int) -> Circumstance:
         recipient_id=asked.recipient_id,
         request_hash=asked.request_hash,
         epoch_id=asked.request.epoch_id,
-        policy_hash=asked.holder.documents.pinned.enrolment.terms.policy_hash,
+        policy_hash=(trust or asked.holder.documents.standing().pinned).agreement.hash,
         roster_version=trust.roster.version if trust is not None and trust.is_ready else 0,
     )
 
 
 def _refusals(outcome: _Outcome, admission: Admission) -> tuple[Refusal, ...]:
-    limit = admission.trust.enrolment.terms.openings_per_day
+    limit = admission.trust.agreement.terms.openings_per_day
     detail = f"The recipient's openings of today ({limit}) are spent: ask again tomorrow."
     refused: Mapping[int, RefusedRecord] = outcome.decision.refused
     found: Sequence[Refusal] = [

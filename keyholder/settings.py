@@ -19,5 +19,5 @@ class HolderSettings(ServiceSettings):
     FILE: ClassVar[str] = "holder.toml"
     DATABASE: ClassVar[str] = "holder.sqlite"
 
-    index: int = setting("this holder's index in the enrolment, from 1")
+    index: int = setting("this holder's index in the agreement, from 1")
     bind: str = setting("HOST:PORT that the service listens on", default="127.0.0.1:8440")

@@ -1,4 +1,4 @@
-"""What the holder goes by at the moment: the pinned enrolment and each epoch that it accepted, with its rosters.
+"""What the holder goes by at the moment: the agreement's versions and each epoch that it accepted, with its rosters.
 
 While the newest epoch fills, the one before it still matches; so a `Trust` is held for each. Every document was
 verified by policies.trust. Knows no key, no share and no store.
@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from policies.agreement.document import Agreement
 from policies.documents import SignedDocument
-from policies.enrolment import Enrolment
 from policies.epoch import Epoch
 from policies.errors import DocumentRefused
+from policies.establish import in_order, is_news
 from policies.parties import Member, Recipient
 from policies.roster import Roster
 from policies.trust import Trust
@@ -22,25 +23,26 @@ from wire.access import Caller
 
 @dataclass(frozen=True)
 class Standing:
-    """The pinned enrolment (`pinned` trusts nothing else) and one Trust an epoch, the newest first. Immutable."""
+    """The agreement's versions and exclusions (`pinned`, without an epoch), and one Trust an epoch. Immutable.
+
+    The newest epoch comes first.
+    """
 
     pinned: Trust
     epochs: tuple[Trust, ...] = ()
 
     @property
-    def enrolment(self) -> Enrolment:
-        """The pinned enrolment."""
-        return self.pinned.enrolment
+    def agreement(self) -> Agreement:
+        """The newest version of the agreement, under which the next keys are generated."""
+        return self.pinned.newest_agreement
 
     def with_document(self, signed: SignedDocument) -> Standing:
-        """Take an epoch or roster; the same standing where it is held already. Raises DocumentRefused."""
+        """Take any document of the agreement; the same standing where it is held already. Raises DocumentRefused."""
         if signed.type == "epoch":
             return self._with_epoch(signed)
         if signed.type == "roster":
             return self._with_roster(signed)
-        if signed.type == "enrolment" and signed.hash == self.enrolment.hash:
-            return self
-        raise DocumentRefused(f"This {signed.type} document is neither an epoch nor a roster of the pinned enrolment.")
+        return self._with_agreement(signed)
 
     def with_documents(self, documents: Iterable[SignedDocument]) -> Standing:
         """Take several, in an order in which each can follow."""
@@ -52,20 +54,13 @@ class Standing:
     def what_follows(self, documents: Iterable[SignedDocument]) -> list[SignedDocument]:
         """Those of `documents`, in an order in which they can be taken, that are new and not overtaken.
 
-        Passed over: what is held, epochs older than the newest, rosters of epochs that are neither held nor given.
+        Passed over: what is held, what is of a version of the agreement before the newest, epochs older than the
+        newest, rosters of epochs that are neither held nor given.
         """
-        given = list(documents)
-        newest = self.epochs[0].epoch.number if self.epochs else 0
-        read = [(Epoch.from_document(one.document), one) for one in given if one.type == "epoch"]
-        epochs = sorted((pair for pair in read if pair[0].number > newest), key=lambda pair: pair[0].number)
-        known = {trust.epoch_id for trust in self.epochs} | {epoch.epoch_id for epoch, _ in epochs}
-        held = {roster.hash for trust in self.epochs for roster in trust.rosters}
-        rosters = [(Roster.from_document(one.document), one) for one in given if one.type == "roster"]
-        following = sorted(
-            (pair for pair in rosters if pair[0].epoch_id in known and pair[0].hash not in held),
-            key=lambda pair: pair[0].version,
-        )
-        return [signed for _, signed in epochs] + [signed for _, signed in following]
+        given = in_order(documents)
+        known = {trust.epoch_id for trust in self.epochs}
+        known |= {signed.hash for signed in given if signed.type == "epoch"}
+        return [signed for signed in given if self._follows(signed, known)]
 
     def epoch(self, epoch_id: bytes) -> Trust | None:
         """What is trusted of an epoch; None where it was never accepted."""
@@ -74,7 +69,7 @@ class Standing:
     def caller(self, party_id: str, key_id_hex: str, now: int) -> Caller | None:
         """The party that a request's signature names, if the key is its current one in an epoch that is not over.
 
-        Before the first roster, parties are those of the enrolment. What a caller may do within an epoch, that epoch's
+        Before the first roster, parties are those of the agreement. What a caller may do within an epoch, that epoch's
         roster says (`member_of`, `recipient_of`).
         """
         for trust in self._trusts_for_callers(now):
@@ -87,6 +82,23 @@ class Standing:
         rostered = [trust for trust in self.epochs if trust.is_ready]
         current = [trust for trust in rostered if now < trust.epoch.not_after]
         return tuple(current or rostered[:1] or [self.pinned])
+
+    def _follows(self, signed: SignedDocument, known_epochs: set[bytes]) -> bool:
+        if signed.type == "epoch":
+            newest = self.epochs[0].epoch.number if self.epochs else 0
+            return Epoch.from_document(signed.document).number > newest
+        if signed.type == "roster":
+            roster = Roster.from_document(signed.document)
+            held = {roster.hash for trust in self.epochs for roster in trust.rosters}
+            return roster.epoch_id in known_epochs and roster.hash not in held
+        return is_news(signed, self.pinned)
+
+    def _with_agreement(self, signed: SignedDocument) -> Standing:
+        """An amendment, a suspension or a departure: what every epoch goes by."""
+        pinned = self.pinned.with_document(signed)
+        if pinned is self.pinned:
+            return self
+        return Standing(pinned, tuple(trust.with_document(signed) for trust in self.epochs))
 
     def _with_epoch(self, signed: SignedDocument) -> Standing:
         epoch = Epoch.from_document(signed.document)

@@ -1,4 +1,4 @@
-"""What everybody signs and obeys: enrolment, epochs, rosters, the opening rule, and what a party may rely on.
+"""What everybody signs and obeys: agreement, epochs, rosters, the opening rule, and what a party may rely on.
 
 Knows no service and no party's store.
 """

@@ -46,8 +46,8 @@ class Number(fields.Field[int]):
 class Truth(fields.Field[bool]):
     """true or false."""
 
-    def __init__(self) -> None:
-        super().__init__(required=True)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(required=True, **settings)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bool:
         if not isinstance(value, bool):
@@ -58,8 +58,8 @@ class Truth(fields.Field[bool]):
 class Identifier(fields.Field[str]):
     """An id or a kind."""
 
-    def __init__(self) -> None:
-        super().__init__(required=True)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(required=True, **settings)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
         if not is_party_id(value):
@@ -71,9 +71,15 @@ class Text(fields.Field[str]):
     """Any text of `shortest` to `longest` characters; or exactly one of `choices`."""
 
     def __init__(
-        self, *, shortest: int = 1, longest: int = 4096, choices: tuple[str, ...] = (), required: bool = True
+        self,
+        *,
+        shortest: int = 1,
+        longest: int = 4096,
+        choices: tuple[str, ...] = (),
+        required: bool = True,
+        **settings: Any,
     ) -> None:
-        super().__init__(required=required)
+        super().__init__(required=required, **settings)
         self._shortest, self._longest, self._choices = shortest, longest, choices
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
@@ -147,8 +153,8 @@ class ListOf(fields.List[Any]):
 class MapOf(fields.Field[dict[str, Any]]):
     """A JSON object from ids or kinds to `item`."""
 
-    def __init__(self, item: fields.Field[Any], *, required: bool = True) -> None:
-        super().__init__(required=required)
+    def __init__(self, item: fields.Field[Any], *, required: bool = True, **settings: Any) -> None:
+        super().__init__(required=required, **settings)
         self._item = item
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> dict[str, Any]:
@@ -197,10 +203,15 @@ def _first_message(messages: Any) -> tuple[str, str]:
         where, what = _first_message(rest)
         step = "" if key == "_schema" else str(key)
         return ".".join(text for text in (step, where) if text), what
-    return "", {
+    return "", plain_message(str(messages[0]))
+
+
+def plain_message(message: str) -> str:
+    """One of marshmallow's messages as the end of a sentence that begins with the field's name."""
+    return {
         "Missing data for required field.": "is missing",
         "Unknown field.": "is a field that does not belong there",
         "Field may not be null.": "must not be null",
         "Invalid input type.": "must be an object",
         "Not a valid mapping type.": "must be an object",
-    }.get(str(messages[0]), str(messages[0]))
+    }.get(message, message)

@@ -34,7 +34,9 @@ _TYPE_PREFIX = "crosslight/v1 "
 _TYPES = frozenset(
     f"{_TYPE_PREFIX}{name}"
     for name in (
-        "enrolment",
+        "agreement",
+        "suspension",
+        "departure",
         "epoch",
         "roster",
         "refresh",
@@ -114,11 +116,6 @@ def signed_bytes(document: Mapping[str, Any]) -> bytes:
 def document_hash(document: Mapping[str, Any]) -> bytes:
     """SHA-256 over `label | canonical bytes`, 32 bytes."""
     return hashlib.sha256(signed_bytes(document)).digest()
-
-
-def plain_hash(value: Mapping[str, Any]) -> bytes:
-    """SHA-256 of the canonical bytes alone, 32 bytes: for the terms, which are part of a document."""
-    return hashlib.sha256(canonical(value)).digest()
 
 
 def sign_document(signed: SignedDocument | Document, party_id: str, signing_key: SigningKey) -> SignedDocument:

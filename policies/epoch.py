@@ -1,6 +1,6 @@
 """The epoch document: a period of time with its own keys. Its hash, the epoch_id, is part of everything signed in it.
 
-Knows how it is written and what must hold within it; whether it agrees with the enrolment, trust.py decides.
+Knows how it is written and what must hold within it; whether it agrees with the agreement, trust.py decides.
 """
 
 from __future__ import annotations

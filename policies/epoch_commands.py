@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from policies.agreement.document import Agreement
 from policies.assembly import build_epoch
 from policies.document_commands import (
     Moment,
@@ -23,7 +24,6 @@ from policies.document_commands import (
     write_new,
 )
 from policies.documents import SignedDocument, read_document_file
-from policies.enrolment import Enrolment
 from policies.epoch import Epoch
 from policies.errors import DocumentRefused
 from policies.generated_keys import check_certificates, check_own_shares, read_generated_key, verified_families
@@ -69,7 +69,7 @@ def new_epoch(generated: tuple[Path, ...], number: int, not_before: int, not_aft
     \b
     crosslight epoch new --number 1 --from 2026-01-01 --until 2026-04-01 --home bank-a --out epoch.json keys/*_key.json
     """
-    pinned = trust_of(home).enrolment
+    pinned = trust_of(home).agreement
     families = verified_families([read_generated_key(path) for path in generated], pinned, number)
     built = build_epoch(pinned, number, not_before, not_after, families)
     write_new(out, SignedDocument(built.to_document(), {}))
@@ -87,7 +87,7 @@ def show_epoch(file: Path, home: Path) -> None:
     """Show an epoch document in words, and whose signatures hold under the pinned keys."""
     signed = read_document_file(file)
     read = Epoch.from_document(signed.document)
-    keys = _signers(trust_of(home).enrolment)
+    keys = _signers(trust_of(home).agreement)
     report = {**signature_report(signed, keys), "document": signed.document}
     emit(report, lambda: render_epoch(read, signed, keys))
 
@@ -101,23 +101,23 @@ def show_epoch(file: Path, home: Path) -> None:
 def sign_epoch(file: Path, generated: tuple[Path, ...], home: Path, passphrase_file: Path | None) -> None:
     """Add this key holder's or institution's signature to an epoch document.
 
-    Refused where the document does not agree with the pinned enrolment, where a certificate given does not hold, where
+    Refused where the document does not agree with the pinned agreement, where a certificate given does not hold, where
     a key holder lacks a share of one of the keys, or where this party signed another document for the same epoch.
     """
     signed = read_document_file(file)
     trust = trust_of(home)
     read = trust.review_epoch(signed.document)
     place = PartyHome(home)
-    signers = _signers(trust.enrolment)
+    signers = _signers(trust.agreement)
     if place.card.party_id not in signers:
         raise DocumentRefused(f"{place.card.party_id} does not sign epochs: key holders and institutions do.")
     if signers[place.card.party_id] != place.card.signing_key:
         raise DocumentRefused(
-            f"Epochs are signed under the keys of the enrolment, and {place.card.party_id} has a newer one by now: the "
-            "quorum of the other institutions signs this epoch, or all parties make a new enrolment."
+            f"Epochs are signed under the keys of the agreement, and {place.card.party_id} has a newer one by now: the "
+            "quorum of the other institutions signs this epoch, or all parties make a new agreement."
         )
     if generated:
-        check_certificates(read, [read_generated_key(path) for path in generated], trust.enrolment)
+        check_certificates(read, [read_generated_key(path) for path in generated], trust.agreement)
     ring = place.key_ring(passphrase_reader(passphrase_file))
     index = holder_index(place.card.party_id)
     if index is not None:
@@ -138,9 +138,9 @@ def verify_epoch(file: Path, generated: tuple[Path, ...], home: Path) -> None:
     signed = read_document_file(file)
     trust = trust_of(home).with_epoch(signed)
     if generated:
-        check_certificates(trust.epoch, [read_generated_key(path) for path in generated], trust.enrolment)
+        check_certificates(trust.epoch, [read_generated_key(path) for path in generated], trust.agreement)
     emit(
-        signature_report(signed, _signers(trust.enrolment)),
+        signature_report(signed, _signers(trust.agreement)),
         f"{file} holds: epoch {trust.epoch.number}, {trust.epoch_id.hex()}.",
     )
 
@@ -158,6 +158,6 @@ def accept_epoch(file: Path, home: Path) -> None:
     )
 
 
-def _signers(enrolment: Enrolment) -> dict[str, bytes]:
+def _signers(agreement: Agreement) -> dict[str, bytes]:
     """Whose signatures an epoch may carry: holders and members, under their pinned keys."""
-    return {**enrolment.holder_keys, **enrolment.member_keys}
+    return {**agreement.holder_keys, **agreement.member_keys}

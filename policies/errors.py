@@ -1,4 +1,4 @@
-"""What policies/ refuses: one exception for documents, one for evidence, each with a sentence for people.
+"""What policies/ refuses: exceptions for documents, agreements and evidence, each with a sentence for people.
 
 It knows no reason by itself; whoever refuses writes the sentence.
 """
@@ -14,6 +14,14 @@ class DocumentRefused(UserError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason, ExitCode.DOCUMENTS_REFUSED)
         self.reason = reason
+
+
+class AgreementRefused(DocumentRefused):
+    """An agreement that contradicts itself. `path` leads to the place: names and numbers as the YAML file has them."""
+
+    def __init__(self, reason: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(reason)
+        self.path = path
 
 
 class EvidenceRefused(Exception):

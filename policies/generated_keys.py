@@ -12,8 +12,8 @@ from crypto.errors import CryptoError
 from crypto.keyfiles import KeyRing
 from crypto.keygen import Session, session_id, verify_certificate
 from crypto.shares import check_share, share_name
+from policies.agreement.document import Agreement
 from policies.documents import FILE_LIMIT
-from policies.enrolment import Enrolment
 from policies.epoch import Epoch
 from policies.errors import DocumentRefused
 from policies.trust import SHARE_VERSION
@@ -33,22 +33,22 @@ def read_generated_key(path: Path) -> GeneratedKey:
 
 
 def verified_families(
-    generated: Iterable[GeneratedKey], enrolment: Enrolment, number: int
+    generated: Iterable[GeneratedKey], agreement: Agreement, number: int
 ) -> dict[str, tuple[bytes, ...]]:
     """The commitments per key family, each certified by every key holder for epoch `number`; raises DocumentRefused."""
     families: dict[str, tuple[bytes, ...]] = {}
     for key in generated:
-        if (key.agreement_id, key.number) != (enrolment.agreement_id, number):
+        if (key.agreement_id, key.number) != (agreement.agreement_id, number):
             raise DocumentRefused(f"The key of {key.family} was generated for {key.agreement_id}, epoch {key.number}.")
         if families.get(key.family, key.commitments) != key.commitments:
             raise DocumentRefused(f"There are two generated keys for the family {key.family}.")
-        families[key.family] = _certified(key, enrolment)
+        families[key.family] = _certified(key, agreement)
     return families
 
 
-def check_certificates(epoch: Epoch, generated: Iterable[GeneratedKey], enrolment: Enrolment) -> None:
+def check_certificates(epoch: Epoch, generated: Iterable[GeneratedKey], agreement: Agreement) -> None:
     """Refuse an epoch with a family whose commitments are not those certified by every key holder."""
-    certified = verified_families(generated, enrolment, epoch.number)
+    certified = verified_families(generated, agreement, epoch.number)
     for family, commitments in epoch.families.items():
         if family not in certified:
             raise DocumentRefused(f"The certificate of the key family {family} is not among those given.")
@@ -68,11 +68,11 @@ def check_own_shares(epoch: Epoch, index: int, ring: KeyRing) -> None:
             raise DocumentRefused(f"The share of the key of {family} does not fit the epoch: {error}.") from None
 
 
-def _certified(key: GeneratedKey, enrolment: Enrolment) -> tuple[bytes, ...]:
-    keys: Mapping[int, bytes] = {holder.index: holder.dkg_key for holder in enrolment.holders}
+def _certified(key: GeneratedKey, agreement: Agreement) -> tuple[bytes, ...]:
+    keys: Mapping[int, bytes] = {holder.index: holder.dkg_key for holder in agreement.holders}
     name = session_id(key.agreement_id, key.number, key.family, key.attempt)
     try:
-        session = Session.create(name, enrolment.terms.t_h, [keys[index] for index in sorted(keys)])
+        session = Session.create(name, agreement.terms.t_h, [keys[index] for index in sorted(keys)])
         commitments = tuple(verify_certificate(session, key.certificate))
     except CryptoError as error:
         raise DocumentRefused(f"The certificate of the key of {key.family} does not hold: {error}.") from None

@@ -1,24 +1,29 @@
 """A folder of verified documents: what an institution's, the charity's and an operator's commands trust from.
 
-Files are named by what they hold (enrolment.json, epoch-7.json, roster-7-2.json) beside the pinned hash. Everything is
-verified when it is taken in and again whenever it is read. Services keep documents in their databases instead.
+Files are named by what they hold (agreement-1.json, epoch-7.json, roster-7-2.json ...) beside the pinned hash. All are
+verified when they are taken in and again whenever they are read. Services keep documents in their databases instead.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from policies.agreement.standing import Departure, Suspension
 from policies.documents import SignedDocument, read_document_file, write_document_file, write_file
 from policies.epoch import Epoch
 from policies.errors import DocumentRefused
+from policies.establish import establish, in_order, is_news
 from policies.roster import Roster
-from policies.trust import Trust, establish
+from policies.trust import Trust
 
 FOLDER = "documents"
 """The library's folder within a party's home."""
 
-_PIN = "enrolment.sha256"
-_ENROLMENT = "enrolment.json"
+KEPT = ("agreement", "suspension", "departure", "epoch", "roster")
+"""The types of documents that are kept."""
+
+_PIN = "agreement.sha256"
+_AGREEMENT = "agreement-1.json"
 
 
 class DocumentLibrary:
@@ -35,7 +40,7 @@ class DocumentLibrary:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether an enrolment has been pinned."""
+        """Whether an agreement has been pinned."""
         return (self._folder / _PIN).exists()
 
     @property
@@ -46,7 +51,7 @@ class DocumentLibrary:
             pinned = bytes.fromhex(path.read_text("ascii").strip())
         except FileNotFoundError:
             raise DocumentRefused(
-                f"No enrolment is pinned in {self._folder}: compare its hash and run `crosslight enrolment pin`."
+                f"No agreement is pinned in {self._folder}: compare its hash and run `crosslight agreement pin`."
             ) from None
         except (OSError, ValueError):
             raise DocumentRefused(f"{path} does not hold a hash in hexadecimal.") from None
@@ -57,12 +62,12 @@ class DocumentLibrary:
         return pinned
 
     def pin(self, signed: SignedDocument, expected_hash: bytes) -> Trust:
-        """Pin an enrolment whose hash was compared out of band. Another one than is pinned already is refused."""
+        """Pin an agreement whose hash was compared out of band. Another one than is pinned already is refused."""
         trust = Trust.pin(signed, expected_hash)
         if self.is_pinned and self.pinned_hash != expected_hash:
-            raise DocumentRefused(f"Another enrolment is pinned in {self._folder}: {self.pinned_hash.hex()}.")
+            raise DocumentRefused(f"Another agreement is pinned in {self._folder}: {self.pinned_hash.hex()}.")
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_document_file(self._folder / _ENROLMENT, signed)
+        write_document_file(self._folder / _AGREEMENT, signed)
         # The pin last: a crash before it leaves nothing pinned.
         write_file(self._folder / _PIN, expected_hash.hex() + "\n")
         return trust
@@ -102,32 +107,35 @@ class DocumentLibrary:
         Documents of another agreement, and those that a newer epoch has overtaken, are passed over.
         """
         trust = self.trust()
-        for signed in sorted(documents, key=_order):
+        for signed in in_order(_kept(documents)):
             if _concerns(signed, trust):
                 trust = self.accept(signed)
         return trust
 
 
-def _order(signed: SignedDocument) -> tuple[int, int, int]:
-    """Epochs by number before rosters by version."""
-    if signed.type == "epoch":
-        return (0, Epoch.from_document(signed.document).number, 0)
-    if signed.type == "roster":
-        return (1, 0, Roster.from_document(signed.document).version)
-    return (2, 0, 0)
+def _kept(documents: list[SignedDocument]) -> list[SignedDocument]:
+    return [signed for signed in documents if signed.type in KEPT]
 
 
 def _concerns(signed: SignedDocument, trust: Trust) -> bool:
+    """Whether a document is of this agreement, and neither held nor overtaken by one that is."""
     if signed.type == "epoch":
-        epoch = Epoch.from_document(signed.document)
-        held = trust.current_epoch
-        return held is None or epoch.number >= held.number
+        epoch = trust.current_epoch
+        return epoch is None or Epoch.from_document(signed.document).number >= epoch.number
     if signed.type == "roster":
         return trust.current_epoch is not None and Roster.from_document(signed.document).epoch_id == trust.epoch_id
-    return False
+    return is_news(signed, trust)
 
 
 def _file_name(signed: SignedDocument, trust: Trust) -> str:
-    if signed.type == "epoch":
-        return f"epoch-{trust.epoch.number}.json"
+    match signed.type:
+        case "agreement":
+            return f"agreement-{trust.newest_agreement.version}.json"
+        case "suspension":
+            given = Suspension.from_document(signed.document)
+            return f"suspension-{given.party_id}-{given.by}-{given.number}.json"
+        case "departure":
+            return f"departure-{Departure.from_document(signed.document).party_id}.json"
+        case "epoch":
+            return f"epoch-{trust.epoch.number}.json"
     return f"roster-{trust.epoch.number}-{trust.roster.version}.json"

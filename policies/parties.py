@@ -1,6 +1,6 @@
 """The parties that documents name: members, recipients, holders, the broker; how each is written in JSON.
 
-Enrolment, epoch and roster are made of these. Knows no signature and no trust.
+Agreement, epoch and roster are made of these. Knows no signature and no trust.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class EnrolledHolder:
         return Holder(self.index, self.key, self.dkg_key, self.group_id)
 
     def to_document(self) -> Document:
-        """The JSON form in an enrolment document."""
+        """The JSON form in an agreement document."""
         return {**self.without_address.to_document(), "address": self.address}
 
 

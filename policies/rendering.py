@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from policies.agreement.document import Agreement
 from policies.budgets import coverage
 from policies.documents import SignedDocument, verify_signatures
-from policies.enrolment import Enrolment
 from policies.epoch import Epoch
 from policies.opening_rule import KindPolicy, OpeningRule
 from policies.roster import Roster
@@ -29,26 +29,28 @@ def moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def render_enrolment(enrolment: Enrolment, signed: SignedDocument) -> str:
-    """An enrolment: parties, terms, coverage, signatures, hash."""
-    members = [f"  {member.institution_id} ({member.role}, group {member.group_id})" for member in enrolment.members]
-    recipients = [f"  {recipient.recipient_id} (group {recipient.group_id})" for recipient in enrolment.recipients]
-    holders = [f"  {holder.party_id} (group {holder.group_id}) at {holder.address}" for holder in enrolment.holders]
+def render_agreement(agreement: Agreement, signed: SignedDocument) -> str:
+    """An agreement in short: parties, terms, coverage, signatures, hash."""
+    members = [f"  {member.institution_id} ({member.role}, group {member.group_id})" for member in agreement.members]
+    recipients = [f"  {recipient.recipient_id} (group {recipient.group_id})" for recipient in agreement.recipients]
+    holders = [f"  {holder.party_id} (group {holder.group_id}) at {holder.address}" for holder in agreement.holders]
     lines = [
-        f"Enrolment of the agreement {enrolment.agreement_id}",
-        f"Institutions, of whom {enrolment.member_quorum} sign every epoch and roster:",
+        f"Version {agreement.version} of the agreement {agreement.agreement_id}: {agreement.title}",
+        f"In force from {moment(agreement.start)} until {moment(agreement.end)}, once all have signed",
+        f"Institutions, of whom {agreement.member_quorum} sign every epoch and roster:",
         *members,
         "Recipients:",
         *recipients,
-        f"Key holders, of whom any {enrolment.terms.t_h} evaluate together and all sign every epoch and roster:",
+        f"Key holders, of whom any {agreement.terms.t_h} evaluate together and all sign every epoch and roster:",
         *holders,
-        f"Broker: {enrolment.broker.address}",
-        *render_terms(enrolment.terms),
-        *_render_coverage(enrolment),
-        *_warnings(enrolment),
-        *render_signatures(signed, enrolment.keys),
+        f"Broker: {agreement.broker.address}",
+        f"Auditors: {', '.join(agreement.auditor_keys) or 'none'}",
+        *render_terms(agreement.terms),
+        *_render_coverage(agreement),
+        *_warnings(agreement),
+        *render_signatures(signed, agreement.keys),
         "Hash, to be compared with every other party by another way than this file came:",
-        grouped(enrolment.hash),
+        grouped(agreement.hash),
     ]
     return "\n".join(lines)
 
@@ -104,7 +106,6 @@ def render_terms(terms: Terms) -> list[str]:
         f"  A record lives {terms.record_lifetime / 86400:g} days",
         f"  Openings a recipient and day: {terms.openings_per_day}; record secrets an institution and day: "
         f"{terms.records_per_day}",
-        f"  Policy hash: {terms.policy_hash.hex()}",
     ]
 
 
@@ -132,26 +133,26 @@ def _render_rule(rule: OpeningRule, kinds: Mapping[str, KindPolicy]) -> list[str
     ]
 
 
-def _render_coverage(enrolment: Enrolment) -> list[str]:
-    rows = coverage(enrolment.members, enrolment.terms)
+def _render_coverage(agreement: Agreement) -> list[str]:
+    rows = coverage(agreement.members, agreement.terms)
     return ["Coverage, what all institutions together may evaluate:", *(f"  {row.sentence()}" for row in rows)]
 
 
-def _warnings(enrolment: Enrolment) -> Iterable[str]:
+def _warnings(agreement: Agreement) -> Iterable[str]:
     groups: dict[str, str] = {}
-    for holder in enrolment.holders:
+    for holder in agreement.holders:
         if holder.group_id in groups:
             yield f"Warning: {groups[holder.group_id]} and {holder.party_id} are in one group: they count as one."
         groups[holder.group_id] = holder.party_id
-    for recipient in enrolment.recipients:
+    for recipient in agreement.recipients:
         if recipient.group_id in groups:
             yield f"Warning: {recipient.recipient_id} and {groups[recipient.group_id]} are in one group."
-    if enrolment.terms.opening_rule.t == 2:
+    if agreement.terms.opening_rule.t == 2:
         yield (
             "Warning: two groups suffice, so one dishonest institution together with a dishonest recipient can open "
             "what it guesses, within its budget."
         )
-    if enrolment.terms.t_h == 1:
+    if agreement.terms.t_h == 1:
         yield "Warning: one key holder alone evaluates, so one alone can guess identifiers."
 
 

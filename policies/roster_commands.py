@@ -5,13 +5,12 @@ Reads and writes files only.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from crypto.sealing import generate_recipient_seed, recipient_public_key
-from policies.assembly import RecipientKey, build_roster, member_from_card
+from policies.assembly import RecipientKey, build_roster, member_with_card
 from policies.document_commands import (
     Moment,
     existing_file,
@@ -85,9 +84,8 @@ def make_recipient_key(not_after: int | None, home: Path, out: Path, passphrase_
 
 @roster.command("new")
 @click.argument("recipient_keys", nargs=-1, type=existing_file)
-@click.option("--card", "cards", multiple=True, type=existing_file, help="An institution that joins, or its new card.")
-@click.option("--remove", "removed", multiple=True, metavar="ID", help="An institution that leaves, for good.")
-@click.option("--days", type=click.IntRange(1), default=90, show_default=True, help="Length of the epoch, for budgets.")
+@click.option("--card", "cards", multiple=True, type=existing_file, help="An institution's card with its new key.")
+@click.option("--remove", "removed", multiple=True, metavar="ID", help="An institution to be dropped, for good.")
 @home_option
 @out_option
 @json_option
@@ -95,14 +93,14 @@ def new_roster(
     recipient_keys: tuple[Path, ...],
     cards: tuple[Path, ...],
     removed: tuple[str, ...],
-    days: int,
     home: Path,
     out: Path,
 ) -> None:
-    """Make the next version of the roster: version 1 from the enrolment, every later one from the version before.
+    """Make the next version of the roster: version 1 from the agreement, every later one from the version before.
 
-    RECIPIENT_KEYS are files of `crosslight roster key`. With --card an institution joins, or gets the new signing key
-    of its card (`crosslight institution rotate-key`); with --remove one leaves.
+    RECIPIENT_KEYS are files of `crosslight roster key`. With --card an institution of the agreement gets the new
+    signing key of its card (`crosslight institution rotate-key`), or comes in where an earlier version left it out;
+    with --remove one is dropped. Whom the agreement does not name, an amendment brings in, and the next epoch.
 
     \b
     crosslight roster new charity-key.json --home bank-a --out roster-1.json
@@ -110,7 +108,7 @@ def new_roster(
     """
     trust = trust_of(home)
     offered = [RecipientKey.from_signed(read_document_file(path), trust) for path in recipient_keys]
-    built = build_roster(trust, offered, members=_members(trust, cards, removed, days))
+    built = build_roster(trust, offered, members=_members(trust, cards, removed))
     write_new(out, SignedDocument(built.to_document(), {}))
     emit(
         {"file": str(out), "version": built.version, "hash": built.hash.hex()},
@@ -185,22 +183,18 @@ def accept_roster(file: Path, home: Path) -> None:
     )
 
 
-def _members(trust: Trust, cards: tuple[Path, ...], removed: tuple[str, ...], days: int) -> list[Member]:
-    current = (trust.rosters[-1] if trust.rosters else trust.enrolment).members
+def _members(trust: Trust, cards: tuple[Path, ...], removed: tuple[str, ...]) -> list[Member]:
+    current = (trust.rosters[-1] if trust.rosters else trust.agreement).members
     members = {member.institution_id: member for member in current}
     for name in removed:
         if members.pop(name, None) is None:
             raise DocumentRefused(f"{name} is no member and cannot leave.")
     for path in cards:
-        joining = member_from_card(read_card_file(path), days, trust.enrolment.terms)
-        before = members.get(joining.institution_id)
-        # A card without declared values only brings a new key: the budgets stay.
-        if before is not None and not any(joining.budgets.values()):
-            joining = replace(joining, budgets=before.budgets)
+        joining = member_with_card(read_card_file(path), trust.agreement)
         members[joining.institution_id] = joining
     return [members[name] for name in sorted(members)]
 
 
 def _signers(trust: Trust, read: Roster) -> dict[str, bytes]:
-    """Whose signatures a roster may carry: holders under pinned keys, members as rule 11 says."""
-    return {**trust.enrolment.holder_keys, **trust.roster_signers(read)}
+    """Whose signatures a roster may carry: holders under pinned keys, members as rule 13 says."""
+    return {**trust.agreement.holder_keys, **trust.roster_signers(read)}

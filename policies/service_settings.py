@@ -1,4 +1,4 @@
-"""What the operators of both kinds of service decide: where it listens, its home, its database, its pinned enrolment.
+"""What the operators of both kinds of service decide: where it listens, its home, its database, its pinned agreement.
 
 Each service adds its own settings to these. Knows no key: those are in the key file, under a passphrase.
 """
@@ -29,9 +29,9 @@ class ServiceSettings:
     database_url: str = setting(
         "sqlite:///PATH or postgresql://...; by default a SQLite file in the home", default="", secret=True
     )
-    base_url: str = setting("scheme and host that callers sign; by default the address in the enrolment", default="")
-    enrolment_hash: str = setting(
-        "the enrolment's hash as compared out of band, in hex; by default what `enrolment pin` wrote", default=""
+    base_url: str = setting("scheme and host that callers sign; by default the address in the agreement", default="")
+    agreement_hash: str = setting(
+        "the agreement's hash as compared out of band, in hex; by default what `agreement pin` wrote", default=""
     )
     workers: int = setting("processes that answer requests", default=2)
     threads: int = setting("requests that a process answers at once", default=8)
@@ -52,14 +52,14 @@ class ServiceSettings:
     @property
     def expected_hash(self) -> bytes | None:
         """The pinned 32-byte hash, where the settings give one; raises DocumentRefused where that is no hash."""
-        if not self.enrolment_hash:
+        if not self.agreement_hash:
             return None
         try:
-            expected = bytes.fromhex(self.enrolment_hash)
+            expected = bytes.fromhex(self.agreement_hash)
         except ValueError:
             expected = b""
         if len(expected) != HASH_LENGTH:
-            raise DocumentRefused("The setting enrolment_hash must be 64 hexadecimal digits.")
+            raise DocumentRefused("The setting agreement_hash must be 64 hexadecimal digits.")
         return expected
 
 

@@ -1,29 +1,18 @@
-"""The terms: what the parties agree on for every epoch, the opening rule and the kinds first of all.
+"""The terms: what an agreement says whoever its parties are, the opening rule and the kinds first of all.
 
-They stand in the enrolment document; their hash is the policy hash that each epoch document repeats. Knows no party.
+They are drawn from the agreement, and part of them is repeated in each epoch document. Knows no party.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from marshmallow import post_load
 
-from policies.document_fields import (
-    DocumentSchema,
-    Identifier,
-    ListOf,
-    MapOf,
-    Number,
-    Text,
-    Truth,
-    load,
-    part,
-)
-from policies.documents import Document, plain_hash
+from policies.document_fields import DocumentSchema, Identifier, ListOf, Number, Truth
+from policies.documents import Document
 from policies.errors import DocumentRefused
 from policies.opening_rule import KindPolicy, OpeningRule
 
@@ -66,8 +55,8 @@ class Terms:
     padded_size        bytes of every record's sealed payload, its four length bytes included
     t_h                how many key holders evaluate together
     kinds              policy of each kind
-    fields             names of the fields that a sealed payload may carry
-    indicators         codes of the red flags that it may carry
+    fields             names of the fields that a sealed payload may carry, of whichever role
+    indicators         codes of the red flags that it may carry, of whichever role
     record_lifetime    seconds from a record's issue to its expiry
     openings_per_day   records that a recipient may have opened a day
     records_per_day    record secrets that an institution may have evaluated a day
@@ -85,63 +74,10 @@ class Terms:
     records_per_day: int
     identifier_spaces: Mapping[str, int]
 
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Terms:
-        """Read terms; raises DocumentRefused."""
-        terms: Terms = load(TermsSchema, document, "terms")
-        check_kinds(terms.kinds, terms.opening_rule)
-        check_distinct(terms.fields, "the fields of the terms")
-        check_distinct(terms.indicators, "the indicators of the terms")
-        strangers = sorted(set(terms.identifier_spaces) - set(terms.kinds))
-        if strangers:
-            raise DocumentRefused(f"The terms give an identifier space for {strangers[0]}, which is none of the kinds.")
-        return terms
-
-    def to_document(self) -> Document:
-        """The JSON form."""
-        return {
-            "padded_size": self.padded_size,
-            "t_h": self.t_h,
-            "kinds": kinds_to_document(self.kinds),
-            "opening_rule": rule_to_document(self.opening_rule),
-            "fields": list(self.fields),
-            "indicators": list(self.indicators),
-            "record_lifetime": self.record_lifetime,
-            "openings_per_day": self.openings_per_day,
-            "records_per_day": self.records_per_day,
-            "identifier_spaces": dict(self.identifier_spaces),
-        }
-
-    @cached_property
-    def policy_hash(self) -> bytes:
-        """SHA-256 of the terms' RFC 8785 bytes, 32 bytes."""
-        return plain_hash(self.to_document())
-
     @property
     def families(self) -> frozenset[str]:
         """The key families of the kinds; `record` is not among them."""
         return families_of(self.kinds)
-
-
-class TermsSchema(DocumentSchema):
-    """The terms."""
-
-    padded_size = Number(least=64, most=PADDED_SIZE_LIMIT)
-    t_h = Number(least=1, most=HOLDER_LIMIT)
-    kinds = MapOf(part(KindSchema))
-    opening_rule = part(OpeningRuleSchema)
-    agreed_fields = ListOf(Text(longest=64), most=64, data_key="fields")
-    indicators = ListOf(Text(longest=64), most=1024)
-    record_lifetime = Number(least=1)
-    openings_per_day = Number()
-    records_per_day = Number()
-    identifier_spaces = MapOf(Number(least=1))
-
-    @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> Terms:
-        data["fields"] = tuple(data.pop("agreed_fields"))
-        data["indicators"] = tuple(data["indicators"])
-        return Terms(**data)
 
 
 def family_of(kind: str) -> str:

@@ -7,26 +7,34 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.resources import files
 from typing import Any
 
 from crypto import envelopes, merkle, oprf, records, scalars, sealing, tags
 from crypto.group import ORDER, multiply_base, multiply_each
 from crypto.records import Context, Head, Record
 from crypto.statements import SubmissionStatement
-from policies.assembly import RecipientKey, build_enrolment, build_epoch, build_roster
+from policies.agreement.document import Agreement
+from policies.agreement.model import Retention
+from policies.agreement.templates import template
+from policies.assembly import RecipientKey, build_epoch, build_roster
 from policies.documents import Document, SignedDocument, sign_document
-from policies.parties import holder_party_id
+from policies.log.leaves import submission_leaf
+from policies.log.log_keys import LogKeys
+from policies.opening_rule import KindPolicy, OpeningRule
+from policies.parties import MEMBER_ROLES, holder_party_id
 from policies.party_keys import PartyKeys, new_epoch_key, new_party
-from policies.terms import Terms, family_of
+from policies.terms import Terms, family_of, kinds_to_document, rule_to_document
 from policies.trust import Trust
+from tests.memory_log import MemoryLog
 from wire.messages.opening import EvidenceEntry, EvidenceRecord, OpeningRequest, StatementEvidence
 
 START = 1_767_225_600
 DAY = 86_400
+PURPOSE = "trafficking-intelligence"
+"""The one purpose of the example's agreement."""
 MEMBERS: tuple[tuple[str, str, str], ...] = (
     ("bank-a", "bank", "group-a"),
     ("bank-b", "bank", "group-b"),
@@ -35,10 +43,71 @@ MEMBERS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+AUDITOR = "regulator"
+
+
+def example_document() -> Document:
+    """What the example's terms say, as JSON: the shipped bank-to-charity rules, with two fields and no red flag."""
+    rules = template("bank-to-charity")
+    return {
+        "padded_size": 1024,
+        "t_h": 2,
+        "kinds": kinds_to_document(rules.kinds),
+        "opening_rule": rule_to_document(rules.opening_rule),
+        "fields": ["record_id", "note"],
+        "indicators": [],
+        "record_lifetime": 90 * DAY,
+        "openings_per_day": 10_000,
+        "records_per_day": 1_000_000,
+        "identifier_spaces": dict(rules.identifier_spaces),
+    }
+
+
 def example_terms(**changes: Any) -> Terms:
-    """The shipped example, with top-level fields replaced."""
-    document: Document = json.loads(files("policies").joinpath("terms_example.json").read_text("utf-8"))
-    return Terms.from_document({**document, **changes})
+    """The example's terms, with top-level entries of `example_document` replaced."""
+    document = {**example_document(), **changes}
+    rule = document["opening_rule"]
+    kinds = {kind: KindPolicy(**policy) for kind, policy in document["kinds"].items()}
+    return Terms(
+        **{
+            **document,
+            "kinds": kinds,
+            "opening_rule": OpeningRule(rule["t"], rule["least_weight"], tuple(rule["alone"])),
+            "fields": tuple(document["fields"]),
+            "indicators": tuple(document["indicators"]),
+        }
+    )
+
+
+def example_agreement(
+    terms: Terms, parties: Iterable[PartyKeys], *, start: int, end: int, member_quorum: int = 2, witness_quorum: int = 0
+) -> Agreement:
+    """Version 1 of an agreement with these terms between these parties, every role with all fields and red flags."""
+    cards = [party.card for party in parties]
+    rules = template("bank-to-charity")
+    draft = replace(
+        rules,
+        agreement_id="example-agreement",
+        purposes=tuple(purpose for purpose in rules.purposes if purpose.code == PURPOSE),
+        start=start,
+        end=end,
+        member_quorum=member_quorum,
+        t_h=terms.t_h,
+        epoch_days=90,
+        kinds=terms.kinds,
+        identifier_spaces=terms.identifier_spaces,
+        opening_rule=terms.opening_rule,
+        padded_size=terms.padded_size,
+        fields=dict.fromkeys(MEMBER_ROLES, terms.fields),
+        indicators=dict.fromkeys(MEMBER_ROLES, terms.indicators),
+        gates=(),
+        retention=Retention(terms.record_lifetime, 365 * DAY),
+        field_requests=(),
+        openings_per_day=terms.openings_per_day,
+        records_per_day=terms.records_per_day,
+        witnesses=replace(rules.witnesses, quorum=witness_quorum),
+    )
+    return draft.for_parties(cards).with_cards(cards)
 
 
 @dataclass(frozen=True)
@@ -64,29 +133,29 @@ class World:
     parties: Mapping[str, PartyKeys]
     polynomials: Mapping[str, tuple[int, ...]]
     recipient_seeds: Mapping[str, bytes]
-    enrolment: SignedDocument
+    agreement: SignedDocument
     epoch: SignedDocument
     roster: SignedDocument
 
     @cached_property
     def trust(self) -> Trust:
-        """What everybody who pinned the enrolment trusts."""
-        return Trust.pin(self.enrolment, self.enrolment.hash).with_epoch(self.epoch).with_roster(self.roster)
+        """What everybody who pinned the agreement trusts."""
+        return Trust.pin(self.agreement, self.agreement.hash).with_epoch(self.epoch).with_roster(self.roster)
 
     @property
     def documents(self) -> list[SignedDocument]:
         """The three documents."""
-        return [self.enrolment, self.epoch, self.roster]
+        return [self.agreement, self.epoch, self.roster]
 
     @property
     def holder_ids(self) -> list[str]:
         """The holders' party ids."""
-        return [holder.party_id for holder in self.trust.enrolment.holders]
+        return [holder.party_id for holder in self.trust.agreement.holders]
 
     @property
     def member_ids(self) -> list[str]:
         """The members' ids."""
-        return [member.institution_id for member in self.trust.enrolment.members]
+        return [member.institution_id for member in self.trust.agreement.members]
 
     def sign(self, document: Document | SignedDocument, *party_ids: str) -> SignedDocument:
         """`document` signed by these parties; by all holders and members where none is named."""
@@ -167,15 +236,28 @@ class World:
             return tags.support_entry(kind, y)
         return tags.report_desk_entry(kind, y) if role == "report-desk" else tags.possession_entry(kind, y, ctx)
 
+    def log(self, submissions: Iterable[Submission] = (), *, logged_at: int = START + DAY) -> MemoryLog:
+        """The broker's log with a leaf for each submission, in order; every other party is a witness."""
+        witnesses = {name: party.signing_key for name, party in self.parties.items() if name != "broker"}
+        log = MemoryLog(LogKeys.of(self.trust).origin, self.parties["broker"].signing_key, witnesses)
+        log.append(*(submission_leaf(one.statement.encode(), logged_at) for one in submissions))
+        return log
+
     def request(
         self,
         submissions: Iterable[Submission],
         *,
         wanted: Iterable[int] | None = None,
         holder_set: Sequence[int] = (1, 2),
+        cosigned_at: int = START + DAY,
+        purpose: str | None = None,
     ) -> OpeningRequest:
-        """An opening request that shows every entry of every record of `submissions`; all to be opened by default."""
+        """An opening request that shows every entry of every record of `submissions`; all to be opened by default.
+
+        The log holds them under a checkpoint that every witness cosigned at `cosigned_at`.
+        """
         given = list(submissions)
+        log = self.log(given)
         shown = tuple(
             EvidenceRecord(
                 record.head,
@@ -195,7 +277,12 @@ class World:
             roster_version=self.trust.roster.version,
             share_version=1,
             holder_set=tuple(holder_set),
-            statements=tuple(StatementEvidence(one.statement.encode(), one.signature) for one in given),
+            purpose=purpose or self.trust.agreement.purposes[0].code,
+            checkpoint=log.cosign(cosigned_at),
+            statements=tuple(
+                StatementEvidence(one.statement.encode(), one.signature, START + DAY, place, b"".join(log.path(place)))
+                for place, one in enumerate(given)
+            ),
             records=shown,
             open=tuple(range(len(shown)) if wanted is None else wanted),
         )
@@ -213,13 +300,25 @@ def make_world(
     not_after: int = START + 90 * DAY,
     declared: int = 1000,
     addresses: Mapping[str, str] | None = None,
+    witness_quorum: int = 0,
+    amend: Callable[[Agreement], Agreement] = lambda agreement: agreement,
 ) -> World:
-    """Draw everybody's keys and sign everything."""
+    """Draw everybody's keys and sign everything. The key holders are the log's witnesses.
+
+    `amend` changes the agreement before anybody signs it.
+    """
     terms = terms or example_terms()
     parties = _parties(terms, members, recipients, holders, declared, addresses or {})
-    cards = [party.card for party in parties.values()]
-    enrolment = build_enrolment("example-agreement", terms, member_quorum, cards, days=90)
-    signed_enrolment = _sign(enrolment.to_document(), parties, parties)
+    agreement = example_agreement(
+        terms,
+        parties.values(),
+        start=not_before - 400 * DAY,
+        end=not_after + 1000 * DAY,
+        member_quorum=member_quorum,
+        witness_quorum=witness_quorum,
+    )
+    agreement = amend(agreement)
+    signed_agreement = _sign(agreement.to_document(), parties, parties)
     polynomials = {
         family: tuple(int.from_bytes(scalars.random_scalars(1), "little") for _ in range(terms.t_h))
         for family in sorted(terms.families | {"record"})
@@ -228,14 +327,14 @@ def make_world(
         family: [multiply_base(_scalar(part)) for part in polynomial] for family, polynomial in polynomials.items()
     }
     signers = [name for name, party in parties.items() if party.card.is_member or party.card.role == "holder"]
-    epoch = build_epoch(enrolment, number, not_before, not_after, commitments)
+    epoch = build_epoch(agreement, number, not_before, not_after, commitments)
     signed_epoch = _sign(epoch.to_document(), parties, signers)
-    trust = Trust.pin(signed_enrolment, enrolment.hash).with_epoch(signed_epoch)
+    trust = Trust.pin(signed_agreement, agreement.hash).with_epoch(signed_epoch)
     drawn = {recipient: new_epoch_key() for recipient in recipients}
     keys = [RecipientKey(name, epoch.epoch_id, key, not_after) for name, (_, key) in drawn.items()]
     roster = _sign(build_roster(trust, keys).to_document(), parties, signers)
     seeds = {name: seed for name, (seed, _) in drawn.items()}
-    return World(parties, polynomials, seeds, signed_enrolment, signed_epoch, roster)
+    return World(parties, polynomials, seeds, signed_agreement, signed_epoch, roster)
 
 
 def _parties(
@@ -254,6 +353,7 @@ def _parties(
         name = holder_party_id(index)
         address = addresses.get(name, f"https://{name}.example")
         parties[name] = new_party("holder", name, f"holder-group-{index}", address=address)
+    parties[AUDITOR] = new_party("auditor", AUDITOR, AUDITOR)
     address = addresses.get("broker", "https://broker.example")
     parties["broker"] = new_party("broker", "broker", "broker-group", address=address)
     return parties

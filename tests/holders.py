@@ -64,7 +64,7 @@ def make_home(
     passphrase: str | None = None,
     **settings: str | int,
 ) -> Path:
-    """A holder's home: holder.toml, the pinned enrolment, the documents, and keys.age where a passphrase is given.
+    """A holder's home: holder.toml, the pinned agreement, the documents, and keys.age where a passphrase is given.
 
     `documents`: the world's epoch and roster unless given.
     """
@@ -75,7 +75,7 @@ def make_home(
         given["database_url"] = database_url
     write_settings(HolderSettings, home, given)
     library = DocumentLibrary.of_home(home)
-    library.pin(world.enrolment, world.enrolment.hash)
+    library.pin(world.agreement, world.agreement.hash)
     for signed in [world.epoch, world.roster] if documents is None else documents:
         library.accept(signed)
     if passphrase is not None:
@@ -108,7 +108,7 @@ class Holders:
 
     def session(self, party_id: str, index: int, *, key: SigningKey | None = None, attempts: int = 1) -> SignedSession:
         """A party's session with one holder."""
-        enrolled = self.trust.enrolment.holders[index - 1]
+        enrolled = self.trust.agreement.holders[index - 1]
         return SignedSession(
             enrolled.address,
             party_id,
@@ -174,7 +174,7 @@ def serve_in_process(
     The clock stands two days into the epoch unless given. `secrets` replaces a holder's keys.
     """
     clock = clock or MovableClock(world.trust.epoch.not_before + 2 * 86_400)
-    found = [holder.index for holder in world.trust.enrolment.holders] if indexes is None else indexes
+    found = [holder.index for holder in world.trust.agreement.holders] if indexes is None else indexes
     homes = {
         index: make_home(world, index, folder, database_url=(database_urls or {}).get(index, ""), documents=documents)
         for index in found
@@ -206,7 +206,7 @@ def running_holders(
     """
     world = world or running_world(holders)
     homes = {}
-    for enrolled in world.trust.enrolment.holders:
+    for enrolled in world.trust.agreement.holders:
         homes[enrolled.index] = make_home(
             world,
             enrolled.index,
@@ -274,7 +274,7 @@ class HolderProcesses(Holders):
         self._wait_for(index, "/healthz", seconds)
 
     def _wait_for(self, index: int, path: str, seconds: float) -> None:
-        address = self.trust.enrolment.holders[index - 1].address
+        address = self.trust.agreement.holders[index - 1].address
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.processes[index].poll() is None:
             try:

@@ -85,7 +85,7 @@ class Agreement:
         return Network(transport=self.gates.__getitem__)
 
     def institution(self, institution_id: str) -> Institution:
-        """An institution with a home that has pinned the enrolment."""
+        """An institution with a home that has pinned the agreement."""
         return Institution.build(self, institution_id)
 
     def accept(self, signed: SignedDocument) -> None:
@@ -131,7 +131,7 @@ class Institution:
         keys = agreement.world.parties[institution_id]
         write_json_file(path / CARD_FILE, keys.card.to_document())
         place = PartyHome(path)
-        place.library.pin(agreement.world.enrolment, agreement.world.enrolment.hash)
+        place.library.pin(agreement.world.agreement, agreement.world.agreement.hash)
         write_key_file(place.key_file, keys.secrets, PASSPHRASE)
         home = InstitutionHome(place, institution_id, path / "state", KeyRing(keys.secrets), PASSPHRASE)
         return cls(agreement, home)

@@ -37,7 +37,7 @@ def serve_documents(agreement: Agreement, documents: Sequence[SignedDocument]) -
         signing_key=agreement.world.parties[BROKER].signing_key,
         party_id=BROKER,
         resolve=resolve,
-        base_url=agreement.world.trust.enrolment.broker.address,
+        base_url=agreement.world.trust.agreement.broker.address,
         clock=agreement.broker.clock,
         engine=agreement.broker.engine,
         nonce_table=nonce,

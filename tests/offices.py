@@ -22,7 +22,7 @@ def office_of(agreement: Agreement, recipient_id: str = "charity") -> Office:
     home.mkdir(exist_ok=True)
     write_json_file(home / CARD_FILE, world.parties[recipient_id].card.to_document())
     library = DocumentLibrary.of_home(home)
-    library.pin(world.enrolment, world.enrolment.hash)
+    library.pin(world.agreement, world.agreement.hash)
     for signed in (world.epoch, world.roster):
         library.accept(signed)
     ring = KeyRing(

@@ -1,6 +1,6 @@
 """The scheme and host under which a service is known, in one spelling: what the target URI of a signature begins with.
 
-Never taken from a request; always from settings or from the enrolment.
+Never taken from a request; always from settings or from the agreement.
 """
 
 import re

@@ -43,7 +43,7 @@ class UntrustedResponse(UserError):
 
     def __init__(self, server: str, reason: str) -> None:
         super().__init__(
-            f"The answer of {server} is not believed: {reason} Check the address and the key in the enrolment.",
+            f"The answer of {server} is not believed: {reason} Check the address and the key in the agreement.",
             ExitCode.VERIFICATION_FAILED,
         )
 
@@ -83,7 +83,7 @@ class SignedSession:
         proxy: str | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Open a session with the service at `base_url` (scheme and host, as the enrolment has it).
+        """Open a session with the service at `base_url` (scheme and host, as the agreement has it).
 
         `timeout` in seconds for each step of a request; `attempts` in all, while the service is away. `ca_file`: PEM
         of the authorities to trust instead of the system's. Neither proxies nor certificates come from variables.

@@ -1,6 +1,6 @@
 """Signed documents: anybody enrolled can fetch and bring them. The broker passes them on; it can assert nothing.
 
-What is brought is verified against the pinned enrolment; what is fetched, its readers verify again.
+What is brought is verified against the pinned agreement; what is fetched, its readers verify again.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from wire.service import spend_request_nonce
 
 resource = Resource("documents", __name__, url_prefix="/v1/documents", description="What everybody signed")
 
-EVERYBODY = ("institution", "recipient", "holder", "broker")
+EVERYBODY = ("institution", "recipient", "holder", "broker", "auditor")
 
 
 @resource.route("", methods=["GET"])
 @signed(*EVERYBODY, action="fetch-documents")
 @resource.response(200, SignedDocuments)
 def list_documents() -> SignedDocuments:
-    """All documents: the enrolment, epochs, rosters."""
+    """All documents: the agreement, epochs, rosters."""
     with read_transaction(broker_context().engine) as connection:
         kept = kept_documents(connection)
     return SignedDocuments(tuple(SignedDocument(one.document, one.signatures) for one in kept))
@@ -38,7 +38,7 @@ def list_documents() -> SignedDocuments:
 @resource.arguments(SignedDocument)
 @resource.response(204)
 def accept_document(message: SignedDocument) -> None:
-    """Bring a document: refused unless those whom the pinned enrolment names have signed it."""
+    """Bring a document: refused unless those whom the pinned agreement names have signed it."""
     broker = broker_context()
 
     def work(connection: Connection) -> None:

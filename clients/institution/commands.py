@@ -98,7 +98,7 @@ def init(source: str, home: Path, query: str | None, region: str | None, country
     proposal = propose(source, query, path.resolve().parent, Wishes(region, country))
     library = DocumentLibrary.of_home(home)
     if library.is_pinned:
-        proposal = restricted(proposal, library.trust().enrolment.terms)
+        proposal = restricted(proposal, library.trust().agreement.terms)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = proposal_text(proposal)
     with path.open("x", encoding="utf-8") as file:
@@ -142,7 +142,7 @@ def _agreed(home: Path, mapping: RowMapping) -> tuple[Terms | None, Standing]:
     if not library.is_pinned:
         return None, Standing(None)
     trust = library.trust()
-    terms = trust.enrolment.terms
+    terms = trust.agreement.terms
     check_terms(mapping, terms)
     return terms, _standing(home, trust, terms)
 

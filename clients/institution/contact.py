@@ -1,6 +1,6 @@
 """An institution's home and its contact with the others: keys, documents, membership, open sessions.
 
-At each contact the broker's documents are fetched and believed only as far as the pinned enrolment bears them out.
+At each contact the broker's documents are fetched and believed only as far as the pinned agreement bears them out.
 Knows no row and no statement.
 """
 

@@ -1,6 +1,6 @@
 """The signed sessions to the broker and the key holders, as the rest of the institution's client sees them.
 
-One line of HTTP a call; addresses and keys come from the pinned enrolment alone.
+One line of HTTP a call; addresses and keys come from the pinned agreement alone.
 """
 
 from __future__ import annotations
@@ -132,20 +132,20 @@ class Caller:
 
 @contextmanager
 def open_broker(trust: Trust, caller: Caller) -> Iterator[BrokerSession]:
-    """A session with the broker of the enrolment."""
-    broker = trust.enrolment.broker
+    """A session with the broker of the agreement."""
+    broker = trust.agreement.broker
     with caller.session(broker.address, BROKER, broker.key, BROKER_ATTEMPTS) as session:
         yield BrokerSession(session)
 
 
 @contextmanager
 def open_links(trust: Trust, caller: Caller) -> Iterator[Links]:
-    """Sessions with the broker and every key holder of the enrolment; nothing is sent yet."""
+    """Sessions with the broker and every key holder of the agreement; nothing is sent yet."""
     with ExitStack() as stack:
         holders = {
             holder.index: HolderSession(
                 stack.enter_context(caller.session(holder.address, holder.party_id, holder.key, HOLDER_ATTEMPTS))
             )
-            for holder in trust.enrolment.holders
+            for holder in trust.agreement.holders
         }
         yield Links(stack.enter_context(open_broker(trust, caller)), holders)

@@ -92,7 +92,7 @@ def membership(trust: Trust, institution_id: str, now: int) -> Membership:
         threshold=epoch.t_h,
         holders=len(epoch.holders),
         padded_size=epoch.padded_size,
-        record_lifetime=trust.enrolment.terms.record_lifetime,
+        record_lifetime=trust.agreement.terms.record_lifetime,
     )
 
 

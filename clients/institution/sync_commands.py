@@ -64,7 +64,7 @@ def sync(
     """Send what changed since the last sync, and withdraw what is gone.
 
     \b
-    1. Fetches the signed documents and believes only what the pinned enrolment bears out.
+    1. Fetches the signed documents and believes only what the pinned agreement bears out.
     2. Sends what an earlier run left in the outbox, byte for byte as it was.
     3. Reads the whole source and digests each row under a local key: new, changed, gone, or due for renewal.
     4. Blinds the identifiers of those rows, has any t of the key holders evaluate them, checks every proof.
@@ -81,7 +81,7 @@ def sync(
     A nightly job:  CROSSLIGHT_PASSPHRASE=... crosslight institution sync --home /srv/crosslight --json
     """
     with opened(home, passphrase_file) as found:
-        terms = found.contact.trust.enrolment.terms
+        terms = found.contact.trust.agreement.terms
         mapping = load_mapping(found.settings.mapping)
         check_terms(mapping, terms)
         tools = parts(found.contact, found.state, mapping.fingerprint, found.clock)

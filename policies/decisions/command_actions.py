@@ -49,7 +49,7 @@ _ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "read-alert": ("charity show",),
     "ask-for-opening": ("charity open",),
     "export-case": ("charity export",),
-    "review-case": ("charity desk",),
+    "review-case": ("charity desk", "charity decisions", "charity purge"),
     "verify-log": ("auditor log verify",),
     "audit-policies": ("auditor policies",),
     "audit-decisions": ("auditor decisions",),

@@ -27,7 +27,7 @@ from crypto import envelopes, group, hkdf, oprf, scalars, sealing, tags
 from crypto.keyfiles import KeyRing, read_key_file
 from crypto.records import Head
 from crypto.shares import lagrange_coefficient, share_name
-from demo.ceremony import RECIPIENT, demonstration_terms
+from demo.ceremony import RECIPIENT, demonstration_rules
 from demo.own_files import read_folder
 from demo.scenario import Scenario
 from policies.library import DocumentLibrary
@@ -237,7 +237,7 @@ def test_what_is_planted_is_in_nothing_that_a_run_leaves(
     scenario = Scenario(
         tmp_path / "run",
         read_folder(tmp_path / "files"),
-        terms=demonstration_terms(),
+        rules=demonstration_rules(),
         clock=SystemClock(),
         region="GB",
         database_url=url,

@@ -10,7 +10,7 @@ import pytest
 from policies.assembly import build_roster
 from policies.parties import Member
 from policies.party_keys import new_party
-from tests.agreement_world import MEMBERS, Submission, World, make_world
+from tests.agreement_world import MEMBERS, Submission, World, example_document, make_world
 from tests.attackers import ask_to_open
 from tests.institutions import Agreement
 from wire.messages.opening import OpeningRequest, OpeningResponse
@@ -50,7 +50,7 @@ def test_a_bank_and_its_subsidiary_count_once_where_three_groups_are_asked_for(
 ) -> None:
     from tests.agreement_world import example_terms
 
-    rule = example_terms().to_document()["opening_rule"] | {"t": 3}
+    rule = example_document()["opening_rule"] | {"t": 3}
     members = (*MEMBERS, ("bank-a-leasing", "bank", "group-a"))
     world = make_world(example_terms(opening_rule=rule), members=members)
     agreement = Agreement.build(database_url, tmp_path, world)

@@ -96,8 +96,8 @@ def next_epoch(world: World) -> World:
         family: [group.multiply_base((part % ORDER).to_bytes(32, "little")) for part in parts]
         for family, parts in polynomials.items()
     }
-    enrolment = world.trust.enrolment
-    epoch = build_epoch(enrolment, 2, first.not_after - 10 * DAY, first.not_after + 80 * DAY, commitments)
+    agreement = world.trust.agreement
+    epoch = build_epoch(agreement, 2, first.not_after - 10 * DAY, first.not_after + 80 * DAY, commitments)
     signed = world.sign(epoch.to_document())
     trust = world.trust.with_epoch(signed)
     drawn = {name: new_epoch_key() for name in world.recipient_seeds}

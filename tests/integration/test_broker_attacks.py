@@ -14,7 +14,7 @@ from crypto.tags import Entry
 from policies.documents import sign_document
 from policies.errors import DocumentRefused
 from runtime.database import read_transaction, run_in_transaction
-from tests.agreement_world import DAY, START, Submission, example_terms, make_world
+from tests.agreement_world import DAY, START, Submission, example_document, example_terms, make_world
 from tests.brokers import (
     BASE_URL,
     FOUR_GROUPS,
@@ -104,7 +104,7 @@ def test_a_bad_possession_joins_nothing_even_beside_a_good_one(broker: BrokerWor
 
 
 def test_the_broker_cannot_register_a_sham_member_or_swap_a_key(broker: BrokerWorld) -> None:
-    """Attack 3, seen from the broker: it takes in only what those whom the pinned enrolment names have signed."""
+    """Attack 3, seen from the broker: it takes in only what those whom the pinned agreement names have signed."""
     roster = broker.trust.roster
     sham = roster.to_document()
     sham["version"], sham["previous"] = 2, pack(roster.hash)
@@ -121,8 +121,8 @@ def test_of_two_epoch_documents_the_unsigned_is_refused(broker: BrokerWorld) -> 
     other = make_world(members=FOUR_GROUPS, addresses={"broker": BASE_URL}, not_before=START + 1)
     unsigned = replace(other.epoch, signatures={})
     half_signed = sign_document(unsigned, "holder1", broker.agreement.parties["holder1"].signing_key)
-    directory = Directory(broker.engine, broker.agreement.enrolment.hash)
-    for document in (unsigned, half_signed, other.epoch, other.enrolment):
+    directory = Directory(broker.engine, broker.agreement.agreement.hash)
+    for document in (unsigned, half_signed, other.epoch, other.agreement):
         with pytest.raises(DocumentRefused):
             run_in_transaction(broker.engine, lambda connection, one=document: directory.accept(connection, one, NOW))
     fork = dict(broker.trust.epoch.to_document()) | {"not_after": broker.trust.epoch.not_after - 1}
@@ -133,7 +133,7 @@ def test_of_two_epoch_documents_the_unsigned_is_refused(broker: BrokerWorld) -> 
 
 def test_flooding_a_tag_sets_aside_the_flooders_own_entries_and_the_others_alert_is_raised(database_url: str) -> None:
     """Attack 14, in every order of arrival."""
-    document = example_terms().to_document()
+    document = example_document()
     document["kinds"]["passport"]["cap"] = 3
     agreement = make_world(example_terms(kinds=document["kinds"]), members=FOUR_GROUPS, addresses={"broker": BASE_URL})
     broker = build_broker(database_url, agreement=agreement)
@@ -154,7 +154,7 @@ def test_flooding_a_tag_sets_aside_the_flooders_own_entries_and_the_others_alert
 
 
 def test_what_a_cap_set_aside_comes_back_when_the_group_is_under_it_again(database_url: str) -> None:
-    document = example_terms().to_document()
+    document = example_document()
     document["kinds"]["passport"]["cap"] = 2
     agreement = make_world(example_terms(kinds=document["kinds"]), members=FOUR_GROUPS, addresses={"broker": BASE_URL})
     broker = build_broker(database_url, agreement=agreement)
@@ -172,7 +172,7 @@ def test_what_a_cap_set_aside_comes_back_when_the_group_is_under_it_again(databa
 def test_a_group_over_the_cap_is_marked_in_the_evidence_and_excess_across_groups_is_only_flagged(
     database_url: str,
 ) -> None:
-    document = example_terms().to_document()
+    document = example_document()
     document["kinds"]["passport"]["cap"] = 2
     agreement = make_world(example_terms(kinds=document["kinds"]), members=FOUR_GROUPS, addresses={"broker": BASE_URL})
     broker = build_broker(database_url, agreement=agreement)

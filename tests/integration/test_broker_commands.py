@@ -34,7 +34,7 @@ def home(tmp_path: Path, agreement: World) -> Iterator[Path]:
     folder = tmp_path / "broker"
     folder.mkdir()
     library = DocumentLibrary.of_home(folder)
-    library.pin(agreement.enrolment, agreement.enrolment.hash)
+    library.pin(agreement.agreement, agreement.agreement.hash)
     yield folder
 
 
@@ -49,7 +49,7 @@ def test_a_broker_is_set_up_and_takes_in_documents(
 ) -> None:
     set_up = run(capsys, "init", "--home", str(home), "--bind", "127.0.0.1:9999")
     assert (home / "broker.toml").stat().st_mode & 0o777 == 0o600
-    assert (set_up["ready"], set_up["enrolment_hash"]) == (False, agreement.enrolment.hash.hex())
+    assert (set_up["ready"], set_up["agreement_hash"]) == (False, agreement.agreement.hash.hex())
     assert read_settings(BrokerSettings, home, {}).bind == "127.0.0.1:9999"
     files = [str(home.parent / f"{name}.json") for name in ("epoch", "roster")]
     for path, signed in zip(files, (agreement.epoch, agreement.roster), strict=True):
@@ -92,7 +92,7 @@ def test_only_the_single_operator_flag_lets_it_start(sqlite_url: str, agreement:
     app = create_app(
         settings,
         signing_key=agreement.parties["broker"].signing_key,
-        pinned_hash=agreement.enrolment.hash,
+        pinned_hash=agreement.agreement.hash,
         engine=open_engine(sqlite_url),
         insecure_single_operator=True,
     )
@@ -105,10 +105,10 @@ def test_a_signing_key_other_than_the_enrolled_is_refused(sqlite_url: str, agree
         create_app(
             BrokerSettings(),
             signing_key=SigningKey(bytes(32)),
-            pinned_hash=agreement.enrolment.hash,
+            pinned_hash=agreement.agreement.hash,
             engine=open_engine(sqlite_url),
         )
-    with pytest.raises(DocumentRefused, match="pinned enrolment"):
+    with pytest.raises(DocumentRefused, match="pinned agreement"):
         create_app(
             BrokerSettings(),
             signing_key=agreement.parties["broker"].signing_key,

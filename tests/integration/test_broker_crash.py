@@ -95,7 +95,7 @@ def test_a_worker_killed_at_random_moments_ends_where_an_undisturbed_one_does(tm
     send_everything(undisturbed)
     undisturbed.work()
     library = DocumentLibrary.of_home(home)
-    library.pin(agreement.enrolment, agreement.enrolment.hash)
+    library.pin(agreement.agreement, agreement.agreement.hash)
     broker = build_broker(f"sqlite:///{home / 'broker.sqlite'}", agreement=agreement, now=now)
     write_settings(BrokerSettings, home, {"database_url": f"sqlite:///{home / 'broker.sqlite'}"})
     send_everything(broker)

@@ -11,7 +11,7 @@ from broker.matching.union import UnionFind
 from broker.store.schema import RECORD_SPAN
 from policies.opening_rule import Circumstances, ShownEntry, ShownRecord, opening
 from runtime.database import read_transaction
-from tests.agreement_world import example_terms, make_world
+from tests.agreement_world import example_document, example_terms, make_world
 from tests.brokers import BASE_URL, FOUR_GROUPS, BrokerWorld, build_broker, handle_of
 
 CAP = 3
@@ -86,7 +86,7 @@ def found(broker: BrokerWorld) -> dict[frozenset[bytes], bool]:
 
 
 def small_terms_broker(database_url: str) -> BrokerWorld:
-    document = example_terms().to_document()
+    document = example_document()
     for kind in KINDS:
         document["kinds"][kind]["cap"] = CAP
     rule = {"t": 2, "least_weight": 10, "alone": ["passport"]}

@@ -137,7 +137,7 @@ def test_an_institution_that_left_the_roster_leaves_every_alert(broker: BrokerWo
     roster["version"], roster["previous"] = 2, pack(broker.trust.roster.hash)
     roster["members"] = [member for member in roster["members"] if member["institution_id"] != "bank-b"]
     signed = broker.agreement.sign(roster)
-    directory = Directory(broker.engine, broker.agreement.enrolment.hash)
+    directory = Directory(broker.engine, broker.agreement.agreement.hash)
     run_in_transaction(broker.engine, lambda connection: directory.accept(connection, signed, NOW))
     assert broker.raised() == []
     broker.work()

@@ -242,7 +242,7 @@ def build_again(broker: BrokerWorld, database_url: str) -> BrokerWorld:
     app = create_app(
         BrokerSettings(),
         signing_key=broker.agreement.parties["broker"].signing_key,
-        pinned_hash=broker.agreement.enrolment.hash,
+        pinned_hash=broker.agreement.agreement.hash,
         clock=broker.clock,
         engine=open_engine(database_url),
     )

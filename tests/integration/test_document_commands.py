@@ -17,8 +17,8 @@ from cli.main import crosslight
 from crypto.keyfiles import add_to_key_file, read_key_file
 from crypto.shares import share_name
 from keyholder.keygen_run import Participant, generate_in_one_place
+from policies.agreement.document import Agreement
 from policies.documents import read_document_file
-from policies.enrolment import Enrolment
 from policies.library import DocumentLibrary
 from runtime.console import run_command
 from runtime.exits import ExitCode
@@ -46,33 +46,33 @@ def monkeymodule():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, monkeymodule: pytest.MonkeyPatch) -> Path:
-    """The folder after the whole story: a home a party, enrolment.json, epoch.json, roster.json."""
+    """The folder after the whole story: a home a party, agreement.json, epoch.json, roster.json."""
     root = tmp_path_factory.mktemp("agreement")
     monkeymodule.setenv("CROSSLIGHT_PASSPHRASE", PASSPHRASE)
     for name, arguments in PARTIES.items():
-        assert go("enrolment", "keys", *arguments, "--home", root / name) == ExitCode.OK
+        assert go("agreement", "keys", *arguments, "--home", root / name) == ExitCode.OK
     terms = example_terms(t_h=1).to_document()
     terms["kinds"] = {"phone": terms["kinds"]["phone"]}
     terms["opening_rule"]["alone"] = ["phone"]
     terms["identifier_spaces"] = {"phone": 10_000}
     (root / "terms.json").write_text(json.dumps(terms))
-    enrolment = root / "enrolment.json"
+    agreement = root / "agreement.json"
     cards = [root / name / "card.json" for name in PARTIES]
-    options = ("--agreement", "example", "--quorum", "1", "--terms", root / "terms.json", "--out", enrolment)
-    assert go("enrolment", "new", *options, *cards) == ExitCode.OK
+    options = ("--agreement", "example", "--quorum", "1", "--terms", root / "terms.json", "--out", agreement)
+    assert go("agreement", "new", *options, *cards) == ExitCode.OK
     for name in ("bank-a", "charity", "holder1"):
-        assert go("enrolment", "sign", enrolment, "--home", root / name) == ExitCode.OK
-    copy = root / "enrolment-of-the-broker.json"
-    shutil.copy(enrolment, copy)
-    assert go("enrolment", "sign", copy, "--home", root / "broker") == ExitCode.OK
-    assert go("enrolment", "verify", enrolment) == ExitCode.DOCUMENTS_REFUSED
-    assert go("enrolment", "merge", enrolment, copy) == ExitCode.OK
-    assert go("enrolment", "verify", enrolment) == ExitCode.OK
-    digest = read_document_file(enrolment).hash.hex()
+        assert go("agreement", "sign", agreement, "--home", root / name) == ExitCode.OK
+    copy = root / "agreement-of-the-broker.json"
+    shutil.copy(agreement, copy)
+    assert go("agreement", "sign", copy, "--home", root / "broker") == ExitCode.OK
+    assert go("agreement", "verify", agreement) == ExitCode.DOCUMENTS_REFUSED
+    assert go("agreement", "merge", agreement, copy) == ExitCode.OK
+    assert go("agreement", "verify", agreement) == ExitCode.OK
+    digest = read_document_file(agreement).hash.hex()
     for name in PARTIES:
-        assert go("enrolment", "pin", enrolment, "--hash", digest, "--home", root / name) == ExitCode.OK
+        assert go("agreement", "pin", agreement, "--hash", digest, "--home", root / name) == ExitCode.OK
 
-    generate_keys(root, Enrolment.from_document(read_document_file(enrolment).document))
+    generate_keys(root, Agreement.from_document(read_document_file(agreement).document))
     epoch = root / "epoch.json"
     keys = (root / "phone_key.json", root / "record_key.json")
     period = ("--number", "1", "--from", "2026-01-01", "--until", "2026-04-01")
@@ -97,10 +97,10 @@ def go(*arguments: object) -> int:
     return run_command(crosslight, [str(argument) for argument in arguments])
 
 
-def generate_keys(root: Path, enrolment: Enrolment) -> None:
+def generate_keys(root: Path, agreement: Agreement) -> None:
     """A key for each family, as `crosslight holder keygen` makes them."""
     ring = read_key_file(root / "holder1" / "keys.age", PASSPHRASE)
-    participant = Participant.of(enrolment, 1, ring)
+    participant = Participant.of(agreement, 1, ring)
     shares = {}
     for family in ("phone", "record"):
         generated, results = generate_in_one_place([participant], family, number=1)
@@ -128,9 +128,9 @@ def test_key_files_are_private_and_cards_hold_no_secret(folder):
 
 
 def test_show_renders_for_people_with_the_hash_in_groups_of_four(folder, capsys):
-    assert go("enrolment", "show", folder / "enrolment.json") == ExitCode.OK
+    assert go("agreement", "show", folder / "agreement.json") == ExitCode.OK
     shown = capsys.readouterr().out
-    digest = read_document_file(folder / "enrolment.json").hash.hex()
+    digest = read_document_file(folder / "agreement.json").hash.hex()
     groups = [digest[start : start + 4] for start in range(0, 64, 4)]
     assert " ".join(groups[:8]) in shown
     assert " ".join(groups[8:]) in shown
@@ -145,7 +145,7 @@ def test_show_renders_for_people_with_the_hash_in_groups_of_four(folder, capsys)
 
 
 def test_json_alone_is_on_standard_output(folder, capsys):
-    assert go("enrolment", "show", folder / "enrolment.json", "--json") == ExitCode.OK
+    assert go("agreement", "show", folder / "agreement.json", "--json") == ExitCode.OK
     assert json.loads(capsys.readouterr().out)["missing"] == []
     assert go("roster", "verify", folder / "roster.json", "--home", folder / "broker", "--json") == ExitCode.OK
     assert json.loads(capsys.readouterr().out)["valid"] == ["bank-a", "holder1"]
@@ -162,16 +162,16 @@ def test_a_document_for_the_same_place_is_not_signed_twice(folder, capsys, tmp_p
 
 
 def test_a_pin_with_another_hash_is_refused(folder, capsys, tmp_path):
-    refused = go("enrolment", "pin", folder / "enrolment.json", "--hash", "00" * 32, "--home", tmp_path)
+    refused = go("agreement", "pin", folder / "agreement.json", "--hash", "00" * 32, "--home", tmp_path)
     assert refused == ExitCode.DOCUMENTS_REFUSED
     assert "is pinned" in capsys.readouterr().err
     assert not (tmp_path / "documents").exists()
-    assert go("enrolment", "pin", folder / "enrolment.json", "--hash", "zz", "--home", tmp_path) == ExitCode.USAGE
+    assert go("agreement", "pin", folder / "agreement.json", "--hash", "zz", "--home", tmp_path) == ExitCode.USAGE
 
 
 def test_keys_are_never_overwritten(folder, capsys):
     before = (folder / "bank-a" / "keys.age").read_bytes()
-    assert go("enrolment", "keys", *PARTIES["bank-a"], "--home", folder / "bank-a") == ExitCode.KEYS
+    assert go("agreement", "keys", *PARTIES["bank-a"], "--home", folder / "bank-a") == ExitCode.KEYS
     assert "never overwritten" in capsys.readouterr().err
     assert (folder / "bank-a" / "keys.age").read_bytes() == before
 
@@ -182,12 +182,12 @@ def test_documents_are_never_overwritten(folder, capsys):
     assert "not overwritten" in capsys.readouterr().err
 
 
-def test_an_enrolment_that_names_a_party_otherwise_than_its_card_is_not_signed(folder, capsys, tmp_path):
-    value = json.loads((folder / "enrolment.json").read_text())
+def test_an_agreement_that_names_a_party_otherwise_than_its_card_is_not_signed(folder, capsys, tmp_path):
+    value = json.loads((folder / "agreement.json").read_text())
     value["document"]["members"][0]["group_id"] = "group-z"
-    changed = tmp_path / "enrolment.json"
+    changed = tmp_path / "agreement.json"
     changed.write_text(json.dumps(value))
-    assert go("enrolment", "sign", changed, "--home", folder / "bank-a") == ExitCode.DOCUMENTS_REFUSED
+    assert go("agreement", "sign", changed, "--home", folder / "bank-a") == ExitCode.DOCUMENTS_REFUSED
     assert "something else about bank-a than its card" in capsys.readouterr().err
 
 
@@ -199,7 +199,7 @@ def test_a_recipient_and_the_broker_do_not_sign_epochs_or_rosters(folder, capsys
             assert "does not sign" in capsys.readouterr().err
 
 
-def test_a_key_that_the_enrolment_does_not_name_signs_no_epoch(folder, capsys, tmp_path):
+def test_a_key_that_the_agreement_does_not_name_signs_no_epoch(folder, capsys, tmp_path):
     home, copy = tmp_path / "bank-a", tmp_path / "epoch.json"
     shutil.copytree(folder / "bank-a", home)
     shutil.copy(folder / "epoch.json", copy)
@@ -208,7 +208,7 @@ def test_a_key_that_the_enrolment_does_not_name_signs_no_epoch(folder, capsys, t
     (home / "card.json").write_text(json.dumps(card))
     before = copy.read_bytes()
     assert go("epoch", "sign", copy, "--home", home) == ExitCode.DOCUMENTS_REFUSED
-    assert "under the keys of the enrolment" in capsys.readouterr().err
+    assert "under the keys of the agreement" in capsys.readouterr().err
     assert copy.read_bytes() == before
 
 
@@ -230,16 +230,16 @@ def test_generated_keys_of_another_epoch_or_with_other_commitments_are_refused(f
 
 
 def test_wrong_usage_is_one_sentence(capsys, tmp_path):
-    arguments = ("enrolment", "keys", "holder", "holder2", "--index", "1", "--group", "g", "--home", tmp_path / "h")
+    arguments = ("agreement", "keys", "holder", "holder2", "--index", "1", "--group", "g", "--home", tmp_path / "h")
     assert go(*arguments) == ExitCode.USAGE
     assert "belongs to the key holder with the id holder1" in capsys.readouterr().err
     declared = ("--declare", "phone=many")
-    assert go("enrolment", "keys", "bank", "b", "--group", "g", *declared, "--home", tmp_path / "b") == ExitCode.USAGE
+    assert go("agreement", "keys", "bank", "b", "--group", "g", *declared, "--home", tmp_path / "b") == ExitCode.USAGE
     assert "write FAMILY=N" in capsys.readouterr().err
     assert not (tmp_path / "h").exists()
 
 
-@pytest.mark.parametrize("group", ["enrolment", "epoch", "roster"])
+@pytest.mark.parametrize("group", ["agreement", "epoch", "roster"])
 def test_help_teaches_the_order_of_steps(group, capsys):
     assert go(group, "--help") == ExitCode.OK
     text = capsys.readouterr().out

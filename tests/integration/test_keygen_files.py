@@ -311,21 +311,21 @@ def test_all_in_one_place_gives_the_same_kind_of_key(holders: Holders) -> None:
         check_share(result.share, key.commitments, index)
 
 
-def test_holders_of_an_enrolment_make_the_keys_of_all_its_families_and_of_the_records(tmp_path: Path) -> None:
+def test_holders_of_an_agreement_make_the_keys_of_all_its_families_and_of_the_records(tmp_path: Path) -> None:
     world = make_world()
-    enrolment = world.trust.enrolment
-    families = families_of(enrolment)
-    assert set(families) == enrolment.terms.families | {"record"}
-    rings = {holder.index: world.parties[holder.party_id].secrets for holder in enrolment.holders}
-    participants = [Participant.of(enrolment, index, ring) for index, ring in rings.items()]
+    agreement = world.trust.agreement
+    families = families_of(agreement)
+    assert set(families) == agreement.terms.families | {"record"}
+    rings = {holder.index: world.parties[holder.party_id].secrets for holder in agreement.holders}
+    participants = [Participant.of(agreement, index, ring) for index, ring in rings.items()]
     generated = [generate_in_one_place(participants, family, number=2)[0] for family in families]
-    assert verified_families(generated, enrolment, 2) == {key.family: key.commitments for key in generated}
+    assert verified_families(generated, agreement, 2) == {key.family: key.commitments for key in generated}
     for index, name, reason in (
         (1, "signing", "signing key in the key file is not the one enrolled for holder 1"),
         (2, "dkg", "dkg key in the key file is not the one enrolled for holder 2"),
     ):
         with pytest.raises(InvalidKeygenSession, match=reason):
-            Participant.of(enrolment, index, {**rings[index], name: rings[3][name]})
+            Participant.of(agreement, index, {**rings[index], name: rings[3][name]})
     with pytest.raises(InvalidKeygenSession, match="no key holder 9"):
-        Participant.of(enrolment, 9, rings[1])
+        Participant.of(agreement, 9, rings[1])
     assert not any(secret.hex() in repr(participants) for ring in rings.values() for secret in ring.values())

@@ -42,7 +42,7 @@ def holders(tmp_path: Path) -> Holders:
 
 def call(holders: Holders, method: str, rule: str, party_id: str | None, key: SigningKey | None) -> int:
     """The status of a call with an empty message; every refusal must be a problem document."""
-    url = holders.trust.enrolment.holders[0].address + rule
+    url = holders.trust.agreement.holders[0].address + rule
     body = b"{}" if method == "POST" else b""
     headers: dict[str, str] = {}
     if party_id is not None and key is not None:
@@ -80,7 +80,7 @@ def test_unsigned_unknown_and_wrongly_signed_requests_are_refused_everywhere(hol
 
 @pytest.mark.parametrize("party_id", ["bank-a", "charity", "holder2", "broker"])
 def test_every_answer_of_a_key_holder_is_declared(holders: Holders, party_id: str) -> None:
-    enrolled = holders.trust.enrolment.holders[0]
+    enrolled = holders.trust.agreement.holders[0]
     key = holders.world.parties[party_id].signing_key
     found = operations(holders.apps[1], enrolled.address, party_id, key, holders.clock)
     assert {operation.path for operation in found} == {rule for _, rule in MATRIX} - {"/openapi.json"}

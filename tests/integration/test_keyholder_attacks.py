@@ -113,7 +113,7 @@ def test_attack_10_rotating_sets_of_holders_over_fifty_threads_and_a_restart_sta
     tmp_path: Path, database_url: str
 ) -> None:
     world = make_world(holders=5, declared=6)
-    total = world.trust.enrolment.members[0].budgets["phone"]
+    total = world.trust.agreement.members[0].budgets["phone"]
     per_holder = holder_budget(total, 2, 5)
     assert per_holder < total
     holders = serve_in_process(world, tmp_path, clock=MovableClock(NOW), database_urls={1: database_url})
@@ -148,7 +148,7 @@ def test_attack_10_rotating_sets_of_holders_over_fifty_threads_and_a_restart_sta
 
 def test_attack_10_one_holders_budget_is_exact_under_fifty_threads(tmp_path: Path, database_url: str) -> None:
     world = make_world(declared=10)
-    limit = world.trust.enrolment.members[0].budgets["phone"]
+    limit = world.trust.agreement.members[0].budgets["phone"]
     holders = serve_in_process(world, tmp_path, indexes=[1], clock=MovableClock(NOW), database_urls={1: database_url})
     repeated = element()
 
@@ -235,7 +235,7 @@ def test_attack_12_a_replayed_request_has_no_second_effect_at_any_host_nor_after
     tmp_path: Path, database_url: str
 ) -> None:
     holders = serve_in_process(make_world(), tmp_path, clock=MovableClock(NOW), database_urls={1: database_url})
-    target = f"{holders.trust.enrolment.holders[0].address}/v1/evaluate"
+    target = f"{holders.trust.agreement.holders[0].address}/v1/evaluate"
     body = encode_message(EvaluateRequest(holders.trust.epoch_id, "phone", 1, (1, 2), element()))
     headers = sign_request(
         holders.world.parties["bank-a"].signing_key, "bank-a", "POST", target, body, holders.clock.now()
@@ -244,7 +244,7 @@ def test_attack_12_a_replayed_request_has_no_second_effect_at_any_host_nor_after
     assert replayed(holders, 1, target, body, headers) == 409
     # Another holder is another target, whatever address the request names.
     assert replayed(holders, 2, target, body, headers) == 401
-    other = f"{holders.trust.enrolment.holders[1].address}/v1/evaluate"
+    other = f"{holders.trust.agreement.holders[1].address}/v1/evaluate"
     assert replayed(holders, 2, other, body, headers) == 401
     holders.restart(1)
     assert replayed(holders, 1, target, body, headers) == 409
@@ -255,7 +255,7 @@ def test_attack_12_a_replayed_withdrawal_has_no_second_effect(tmp_path: Path, da
     holders = serve_in_process(
         make_world(), tmp_path, indexes=[1], clock=MovableClock(NOW), database_urls={1: database_url}
     )
-    target = f"{holders.trust.enrolment.holders[0].address}/v1/withdrawals"
+    target = f"{holders.trust.agreement.holders[0].address}/v1/withdrawals"
     key = holders.world.parties["bank-a"].signing_key
     statement = WithdrawalStatement(holders.trust.epoch_id, "bank-a", 1, (secrets.token_bytes(16),)).encode()
     body = encode_message(SignedStatement(statement, key.sign(statement)))
@@ -270,7 +270,7 @@ def test_attack_12_a_replayed_withdrawal_has_no_second_effect(tmp_path: Path, da
 def test_attack_12_a_request_seen_at_a_real_process_is_refused_after_it_was_killed_and_started(
     processes: HolderProcesses,
 ) -> None:
-    target = f"{processes.trust.enrolment.holders[1].address}/v1/evaluate"
+    target = f"{processes.trust.agreement.holders[1].address}/v1/evaluate"
     body = encode_message(EvaluateRequest(processes.trust.epoch_id, "email", 1, (1, 2), element()))
     key = processes.world.parties["bank-b"].signing_key
     headers = dict(sign_request(key, "bank-b", "POST", target, body, processes.clock.now()))

@@ -57,10 +57,10 @@ def run(capsys: pytest.CaptureFixture[str], home: Path, command: str, *arguments
 def test_init_writes_settings_from_the_card_and_makes_the_database(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    DocumentLibrary.of_home(tmp_path).pin(world.enrolment, world.enrolment.hash)
+    DocumentLibrary.of_home(tmp_path).pin(world.agreement, world.agreement.hash)
     (tmp_path / CARD_FILE).write_text(json.dumps(world.parties["holder2"].card.to_document()))
     code, data, _ = run(capsys, tmp_path, "init", "--bind", "127.0.0.1:9999")
-    assert (code, data["index"], data["enrolment_hash"]) == (0, 2, world.enrolment.hash.hex())
+    assert (code, data["index"], data["agreement_hash"]) == (0, 2, world.agreement.hash.hex())
     settings = read_settings(HolderSettings, tmp_path, {})
     assert (settings.index, settings.bind, settings.home) == (2, "127.0.0.1:9999", tmp_path)
     assert (tmp_path / "holder.sqlite").stat().st_mode & 0o777 == 0o600
@@ -118,9 +118,9 @@ def test_counts_and_openings_are_shown_from_the_database(
         (lambda home: (home / "holder.toml").unlink(), ExitCode.DOCUMENTS_REFUSED),
         (lambda home: (home / "holder.toml").write_text("index = 1\ncolour = 'red'\n"), ExitCode.DOCUMENTS_REFUSED),
         (lambda home: shutil.rmtree(home / "documents"), ExitCode.DOCUMENTS_REFUSED),
-        (lambda home: (home / "documents" / "enrolment.json").unlink(), ExitCode.DOCUMENTS_REFUSED),
+        (lambda home: (home / "documents" / "agreement.json").unlink(), ExitCode.DOCUMENTS_REFUSED),
         (
-            lambda home: write_settings(HolderSettings, home, {"index": 1, "enrolment_hash": "00" * 32}),
+            lambda home: write_settings(HolderSettings, home, {"index": 1, "agreement_hash": "00" * 32}),
             ExitCode.DOCUMENTS_REFUSED,
         ),
         (
@@ -151,7 +151,7 @@ def test_serving_needs_the_key_file_its_passphrase_and_the_right_keys(
     assert serve()[0] == ExitCode.KEYS
     write_key_file(home / "keys.age", key_ring(world, 2), PASSPHRASE)
     code, error = serve()
-    assert (code, "does not fit the enrolment" in error) == (ExitCode.DOCUMENTS_REFUSED, True)
+    assert (code, "does not fit the agreement" in error) == (ExitCode.DOCUMENTS_REFUSED, True)
     monkeypatch.setenv("CROSSLIGHT_PASSPHRASE", "wrong")
     assert serve()[0] == ExitCode.KEYS
     (home / "keys.age").chmod(0o644)
@@ -163,7 +163,7 @@ def test_every_setting_says_what_it_is_for_and_a_password_is_not_shown() -> None
     assert all(field.metadata["help"] for field in fields(HolderSettings))
     assert "hunter2" not in repr(HolderSettings(index=1, database_url="postgresql://me:hunter2@db/x"))
     with pytest.raises(UserError):
-        _ = HolderSettings(index=1, enrolment_hash="zz").expected_hash
+        _ = HolderSettings(index=1, agreement_hash="zz").expected_hash
 
 
 def test_keygen_wants_one_way_of_exchange(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,7 +175,7 @@ def test_keygen_wants_one_way_of_exchange(home: Path, tmp_path: Path, capsys: py
 def test_keys_generated_online_between_processes_make_an_epoch_that_all_of_them_serve(tmp_path: Path) -> None:
     world = running_world(2)
     homes = {}
-    for enrolled in world.trust.enrolment.holders:
+    for enrolled in world.trust.agreement.holders:
         bind = enrolled.address.removeprefix("http://")
         homes[enrolled.index] = make_home(world, enrolled.index, tmp_path, bind=bind, documents=[], workers=1)
         write_key_file(homes[enrolled.index] / "keys.age", world.parties[enrolled.party_id].secrets, PASSPHRASE)
@@ -190,15 +190,15 @@ def test_keys_generated_online_between_processes_make_an_epoch_that_all_of_them_
             assert process.returncode == 0, error.decode()
             assert json.loads(out)["complete"] is True
         results = [read_generated_key(path) for path in sorted((homes[1] / "keygen").glob("*_key.json"))]
-        families = verified_families(results, world.trust.enrolment, 1)
+        families = verified_families(results, world.trust.agreement, 1)
         epoch = build_epoch(
-            world.trust.enrolment, 1, world.trust.epoch.not_before, world.trust.epoch.not_after, families
+            world.trust.agreement, 1, world.trust.epoch.not_before, world.trust.epoch.not_after, families
         )
         path = tmp_path / "epoch.json"
         write_document_file(path, world.sign(epoch.to_document()))
         for index, home in homes.items():
             _accept(home, path)
-            address = world.trust.enrolment.holders[index - 1].address
+            address = world.trust.agreement.holders[index - 1].address
             # The running service has the epoch at once, and says that it has yet to read the shares and a roster.
             assert httpx.get(f"{address}/readyz", trust_env=False).status_code == 503
             names = [name for name in read_key_file(home / "keys.age", PASSPHRASE) if name.startswith("share.")]

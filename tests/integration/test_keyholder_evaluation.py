@@ -219,7 +219,7 @@ def test_a_share_that_the_commitments_do_not_promise_is_named_before_anything_is
 
 def test_a_key_file_that_is_not_this_holders_is_refused_at_the_start(tmp_path: Path) -> None:
     world = make_world()
-    with pytest.raises(Exception, match="does not fit the enrolment"):
+    with pytest.raises(Exception, match="does not fit the agreement"):
         serve_in_process(world, tmp_path, indexes=[1], secrets={1: key_ring(world, 2)})
 
 

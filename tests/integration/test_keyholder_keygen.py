@@ -33,7 +33,7 @@ def holders(tmp_path: Path, database_url: str) -> Holders:
 
 
 def participant(holders: Holders, index: int) -> Participant:
-    return Participant.of(holders.trust.enrolment, index, holders.world.parties[f"holder{index}"].secrets)
+    return Participant.of(holders.trust.agreement, index, holders.world.parties[f"holder{index}"].secrets)
 
 
 def online(holders: Holders, index: int, stored: dict[str, bytes], away: frozenset[int] = frozenset()) -> OnlineRun:

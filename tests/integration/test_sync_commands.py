@@ -87,7 +87,7 @@ def place(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     keys = world.parties["bank-a"]
     write_json_file(home / CARD_FILE, keys.card.to_document())
     write_key_file(home / "keys.age", keys.secrets, PASSPHRASE)
-    PartyHome(home).library.pin(world.enrolment, world.enrolment.hash)
+    PartyHome(home).library.pin(world.agreement, world.agreement.hash)
     (home / "mapping.toml").write_text(MAPPING, "utf-8")
     monkeypatch.setenv("CROSSLIGHT_PASSPHRASE", PASSPHRASE)
     with listening(apps, addresses):
@@ -164,7 +164,7 @@ def test_without_the_broker_a_sync_says_so_and_a_status_shows_what_is_known(
     write_json_file(home / CARD_FILE, keys.card.to_document())
     write_key_file(home / "keys.age", keys.secrets, PASSPHRASE)
     library = PartyHome(home).library
-    library.pin(world.enrolment, world.enrolment.hash)
+    library.pin(world.agreement, world.agreement.hash)
     for signed in (world.epoch, world.roster):
         library.accept(signed)
     monkeypatch.setenv("CROSSLIGHT_PASSPHRASE", PASSPHRASE)

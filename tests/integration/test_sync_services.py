@@ -158,7 +158,7 @@ def lying_broker(agreement: Agreement, documents: list[SignedDocument]) -> Flask
         signing_key=agreement.world.parties[BROKER].signing_key,
         party_id=BROKER,
         resolve=resolve,
-        base_url=agreement.world.trust.enrolment.broker.address,
+        base_url=agreement.world.trust.agreement.broker.address,
         clock=context.clock,
         engine=context.engine,
         nonce_table=nonce,

@@ -75,7 +75,7 @@ def test_the_installed_command_explains_itself(installed: Path, tmp_path: Path) 
     assert "institution" in run(str(installed / "crosslight"), "--help", cwd=tmp_path).stdout
 
 
-@pytest.mark.parametrize("party", ["enrolment", "epoch", "roster", "holder", "broker", "institution", "charity"])
+@pytest.mark.parametrize("party", ["agreement", "epoch", "roster", "holder", "broker", "institution", "charity"])
 def test_every_partys_commands_load(installed: Path, tmp_path: Path, party: str) -> None:
     assert "Usage:" in run(str(installed / "crosslight"), party, "--help", cwd=tmp_path).stdout
 

@@ -10,22 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policies.agreement.document import Agreement
 from policies.documents import SignedDocument, canonical, parse_document
-from policies.enrolment import Enrolment
 from policies.epoch import Epoch
 from policies.errors import DocumentRefused
+from policies.establish import establish
 from policies.party_keys import Card
 from policies.roster import Roster
-from policies.terms import Terms
-from policies.trust import Trust, establish
+from policies.trust import Trust
 from tests.agreement_world import make_world
 
 WORLD = make_world()
 READERS = {
-    "enrolment": (Enrolment, WORLD.enrolment.document),
+    "agreement": (Agreement, WORLD.agreement.document),
     "epoch": (Epoch, WORLD.epoch.document),
     "roster": (Roster, WORLD.roster.document),
-    "terms": (Terms, WORLD.trust.enrolment.terms.to_document()),
     "card": (Card, WORLD.parties["holder1"].card.to_document()),
 }
 
@@ -106,7 +105,7 @@ def test_no_change_of_a_signed_document_is_ever_trusted(data):
     attempt = changed(victim.document, path, data.draw(values))
     documents[number] = SignedDocument(attempt, victim.signatures)
     try:
-        trust = establish(WORLD.enrolment.hash, documents)
+        trust = establish(WORLD.agreement.hash, documents)
     except DocumentRefused:
         return
     assert attempt == victim.document
@@ -116,7 +115,7 @@ def test_no_change_of_a_signed_document_is_ever_trusted(data):
 @settings(max_examples=100, deadline=None)
 @given(st.sets(st.sampled_from(sorted(WORLD.parties))))
 def test_an_epoch_is_trusted_exactly_when_all_holders_and_two_members_signed(signers):
-    pinned = Trust.pin(WORLD.enrolment, WORLD.enrolment.hash)
+    pinned = Trust.pin(WORLD.agreement, WORLD.agreement.hash)
     kept = {name: value for name, value in WORLD.epoch.signatures.items() if name in signers}
     enough = set(WORLD.holder_ids) <= signers and len(set(WORLD.member_ids) & signers) >= 2
     try:

@@ -32,7 +32,7 @@ def expected(count: int = 1, institution_id: str = "bank-a", role: str = "bank")
         envelope_length=envelope_length(trust.epoch.padded_size),
         kinds=trust.kinds,
         kind_numbers={name: number for number, name in enumerate(sorted(trust.kinds), 1)},
-        record_lifetime=trust.enrolment.terms.record_lifetime,
+        record_lifetime=trust.agreement.terms.record_lifetime,
         not_after=trust.epoch.not_after,
         now=NOW,
     )
@@ -81,7 +81,7 @@ REFUSED: dict[str, Callable[[], Record]] = {
     "issued in the future": lambda: record(issued_at=NOW + 61, expires_at=NOW + DAY),
     "expired": lambda: record(issued_at=NOW - DAY, expires_at=NOW),
     "expires before its issue": lambda: record(issued_at=NOW + 5, expires_at=NOW + 5),
-    "lives longer than agreed": lambda: record(expires_at=NOW + WORLD.trust.enrolment.terms.record_lifetime + 1),
+    "lives longer than agreed": lambda: record(expires_at=NOW + WORLD.trust.agreement.terms.record_lifetime + 1),
     "outlives the epoch": lambda: record(expires_at=WORLD.trust.epoch.not_after + 1),
     "a short envelope": lambda: replace(record(), envelope=bytes(100)),
     "another entry than committed to": lambda: replace(

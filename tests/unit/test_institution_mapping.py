@@ -24,7 +24,7 @@ from clients.institution.proposal_text import proposal_text
 from clients.institution.propose import Wishes, date_order, propose, restricted
 from clients.institution.rows import Row, read_rows
 from runtime.exits import ExitCode, UserError
-from tests.agreement_world import example_terms
+from tests.agreement_world import example_document, example_terms
 
 MAPPING = """\
 [source]
@@ -378,7 +378,7 @@ def test_column_names_of_every_kind_survive_the_proposal(tmp_path: Path) -> None
 def test_a_proposal_leaves_out_what_the_agreement_does_not_have(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text(CUSTOMERS, "utf-8")
     proposal = propose(str(tmp_path / "c.csv"), None, tmp_path, Wishes())
-    document = example_terms().to_document()
+    document = example_document()
     phone_only = example_terms(
         kinds={"phone": document["kinds"]["phone"]},
         opening_rule={**document["opening_rule"], "alone": ["phone"]},

@@ -70,7 +70,7 @@ def previewed(home: Path, *options: str) -> dict[str, Any]:
 def pinned(home: Path, world: World) -> Path:
     """The home with the agreement's documents and bank-a's card."""
     library = DocumentLibrary.of_home(home)
-    library.pin(world.enrolment, world.enrolment.hash)
+    library.pin(world.agreement, world.agreement.hash)
     library.accept_all([world.epoch, world.roster])
     write_json_file(home / CARD_FILE, world.parties["bank-a"].card.to_document())
     return home

@@ -32,7 +32,7 @@ def standing(world: World) -> Standing:
 
 
 def empty(world: World) -> Standing:
-    return Standing(Trust.pin(world.enrolment, world.enrolment.hash))
+    return Standing(Trust.pin(world.agreement, world.agreement.hash))
 
 
 def next_epoch(world: World, number: int = 2) -> tuple[SignedDocument, SignedDocument]:
@@ -42,9 +42,9 @@ def next_epoch(world: World, number: int = 2) -> tuple[SignedDocument, SignedDoc
         family: [multiply_base(random_scalars(1)) for _ in range(t_h)] for family in world.trust.epoch.families
     }
     begin = START + (80 + number) * DAY
-    epoch = build_epoch(world.trust.enrolment, number, begin, begin + 90 * DAY, commitments)
+    epoch = build_epoch(world.trust.agreement, number, begin, begin + 90 * DAY, commitments)
     signed = world.sign(epoch.to_document())
-    trust = Trust.pin(world.enrolment, world.enrolment.hash).with_epoch(signed)
+    trust = Trust.pin(world.agreement, world.agreement.hash).with_epoch(signed)
     keys = [RecipientKey("charity", epoch.epoch_id, new_epoch_key()[1], epoch.not_after)]
     return signed, world.sign(build_roster(trust, keys).to_document())
 
@@ -64,7 +64,7 @@ def test_two_epochs_are_held_side_by_side_the_newest_first(world: World, standin
 
 
 def test_a_document_that_is_held_changes_nothing(world: World, standing: Standing) -> None:
-    assert standing.with_document(world.enrolment) is standing
+    assert standing.with_document(world.agreement) is standing
     assert standing.with_document(world.epoch) is standing
     assert standing.with_document(world.roster) is standing
     both = standing.with_documents(next_epoch(world))
@@ -84,11 +84,11 @@ def test_a_roster_needs_its_epoch(world: World, standing: Standing) -> None:
     with pytest.raises(DocumentRefused, match="not accepted here"):
         standing.with_document(next_epoch(world)[1])
     with pytest.raises(DocumentRefused, match="neither"):
-        standing.with_document(make_world().enrolment)
+        standing.with_document(make_world().agreement)
 
 
 def test_documents_in_any_order_are_taken_in_the_order_that_they_need(world: World) -> None:
-    given = [world.enrolment, world.epoch, world.roster, *next_epoch(world)]
+    given = [world.agreement, world.epoch, world.roster, *next_epoch(world)]
     for shuffled in itertools.permutations(given):
         start = empty(world)
         after = start.with_documents(start.what_follows(shuffled))
@@ -106,7 +106,7 @@ def named(standing: Standing, world: World, party_id: str, now: int, key: Signin
     return None if found is None else found.role
 
 
-def test_callers_are_of_the_enrolment_before_the_first_roster_and_of_rosters_then(
+def test_callers_are_of_the_agreement_before_the_first_roster_and_of_rosters_then(
     world: World, standing: Standing
 ) -> None:
     for held in (empty(world), empty(world).with_document(world.epoch), standing):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.assembly import build_enrolment
+from policies.agreement.templates import template
 from policies.budgets import budget, coverage, guesses, holder_budget, member_budgets
 from policies.errors import DocumentRefused
 from policies.party_keys import Card, new_party
@@ -109,12 +109,17 @@ def test_a_party_that_cannot_be_is_refused(role, name, address, declared, senten
         new_party(role, name, "group", address=address, declared=declared)
 
 
-def test_an_enrolment_needs_one_broker_and_known_families():
+def test_an_agreement_needs_one_broker_and_known_families():
     bank = new_party("bank", "bank-a", "group-a", declared={"shoe": 5}).card
-    holder = new_party("holder", "holder1", "group-h", address="https://h.example").card
-    broker = new_party("broker", "broker", "group-b", address="https://b.example").card
-    terms = example_terms(t_h=1)
+    other = new_party("bank", "bank-b", "group-b").card
+    charity = new_party("recipient", "charity", "charity").card
+    holders = [
+        new_party("holder", f"holder{index}", f"h{index}", address=f"https://h{index}.example").card for index in (1, 2)
+    ]
+    broker = new_party("broker", "broker", "operator", address="https://b.example").card
+    rules = template("bank-to-charity")
     with pytest.raises(DocumentRefused, match="0 cards are a broker's"):
-        build_enrolment("example", terms, 1, [bank, holder], days=90)
-    with pytest.raises(DocumentRefused, match="shoe, which is no key family"):
-        build_enrolment("example", terms, 1, [bank, holder, broker], days=90)
+        rules.for_parties([bank, other, charity, *holders])
+    cards = [bank, other, charity, *holders, broker]
+    with pytest.raises(DocumentRefused, match="the key family shoe, which no kind uses"):
+        rules.for_parties(cards).with_cards(cards)

@@ -7,6 +7,7 @@ import copy
 import pytest
 
 from crypto.signatures import SigningKey
+from policies.agreement.document import Agreement
 from policies.documents import (
     SignedDocument,
     canonical,
@@ -17,11 +18,9 @@ from policies.documents import (
     verify_signatures,
     write_document_file,
 )
-from policies.enrolment import Enrolment
 from policies.epoch import Epoch
 from policies.errors import DocumentRefused
 from policies.roster import Roster
-from policies.terms import Terms
 from tests.agreement_world import example_terms, make_world
 from tests.worked_bytes import worked
 
@@ -53,9 +52,9 @@ def test_the_worked_document_reads_and_writes_without_loss(name, kind, hash_fiel
     assert getattr(read, "hash" if name == "roster" else "epoch_id").hex() == VECTORS[name][hash_field]
 
 
-def test_an_enrolment_reads_and_writes_without_loss():
-    document = make_world().enrolment.document
-    assert Enrolment.from_document(document).to_document() == document
+def test_an_agreement_reads_and_writes_without_loss():
+    document = make_world().agreement.document
+    assert Agreement.from_document(document).to_document() == document
 
 
 def test_a_signature_under_another_key_or_of_another_document_does_not_count():
@@ -213,36 +212,49 @@ def test_a_roster_that_is_not_well_formed_is_refused_in_one_sentence(path, value
         Roster.from_document(changed(VECTORS["roster"]["document"], path, value))
 
 
-ENROLMENT_FAULTS = [
+AGREEMENT_FAULTS = [
+    (("version",), 0, "version must be"),
+    (("version",), 2, "Version 1 of an agreement, and it alone"),
+    (("previous",), "A" * 43, "Version 1 of an agreement, and it alone"),
+    (("end",), 5, "ends before it begins"),
     (("member_quorum",), 9, "can never sign"),
-    (("holders", 0, "group_id"), "group-a", "bank-a is in the same group as holder1"),
-    (("holders", 0, "address"), "https://holder.example/path", "without a path"),
-    (("holders", 0, "address"), "ftp://holder.example", "scheme and a host"),
-    (("holders", 0, "address"), "https://user@holder.example", "scheme and a host"),
-    (("holders", 0, "address"), "https://holder.example:port", "scheme and a host"),
-    (("members", 0, "budgets", "record"), 5, "record, which no kind uses"),
-    (("terms", "t_h"), 9, "9 must evaluate together"),
-    (("terms", "fields"), ["note", "note"], "stands twice"),
-    (("terms", "identifier_spaces", "shoe-size"), 50, "none of the kinds"),
-    (("terms", "surprise"), 1, "does not belong there"),
+    (("parties", "holders", 0, "group_id"), "group-a", "bank-a is in the same group as holder1"),
+    (("parties", "holders", 0, "address"), "https://holder.example/path", "without a path"),
+    (("parties", "holders", 0, "address"), "ftp://holder.example", "scheme and a host"),
+    (("parties", "holders", 0, "address"), "https://user@holder.example", "scheme and a host"),
+    (("parties", "holders", 0, "address"), "https://holder.example:port", "scheme and a host"),
+    (("parties", "holders", 0, "index"), 3, "numbered 1, 2, 3"),
+    (("parties", "members", 0, "declared", "record"), 5, "record, which no kind uses"),
+    (("parties", "members", 0, "modes"), ["spy"], "modes.0 must be one of"),
+    (("parties", "members", 0, "institution_id"), "regulator", "Two parties have the id regulator"),
+    (("parties", "recipients", 0, "purposes"), ["profit"], "none of the agreement's purposes"),
+    (("t_h",), 9, "9 must evaluate together"),
+    (("fields", "bank"), ["note", "note"], "stands twice"),
+    (("fields", "spy"), ["note"], "fields.spy is no role"),
+    (("identifier_spaces", "shoe-size"), 50, "none of the kinds"),
+    (("gates",), [{"role": "bank", "any_of": ["cash"]}], "which a bank may not send"),
+    (("witnesses", "quorum"), 9, "can never cosign"),
+    (("witnesses", "parties"), ["broker"], "cannot witness"),
+    (("surprise",), 1, "does not belong there"),
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "sentence"), ENROLMENT_FAULTS)
-def test_an_enrolment_that_is_not_well_formed_is_refused_in_one_sentence(path, value, sentence):
+@pytest.mark.parametrize(("path", "value", "sentence"), AGREEMENT_FAULTS)
+def test_an_agreement_that_is_not_well_formed_is_refused_in_one_sentence(path, value, sentence):
     with pytest.raises(DocumentRefused, match=sentence):
-        Enrolment.from_document(changed(make_world().enrolment.document, path, value))
+        Agreement.from_document(changed(make_world().agreement.document, path, value))
 
 
 def test_two_holders_may_not_share_a_key():
-    document = make_world().enrolment.document
+    document = make_world().agreement.document
+    holders, broker = document["parties"]["holders"], document["parties"]["broker"]
     with pytest.raises(DocumentRefused, match="same key for key generation"):
-        Enrolment.from_document(changed(document, ("holders", 0, "dkg_key"), document["holders"][1]["dkg_key"]))
+        Agreement.from_document(changed(document, ("parties", "holders", 0, "dkg_key"), holders[1]["dkg_key"]))
     with pytest.raises(DocumentRefused, match="same signing key"):
-        Enrolment.from_document(changed(document, ("holders", 0, "key"), document["broker"]["key"]))
+        Agreement.from_document(changed(document, ("parties", "holders", 0, "key"), broker["key"]))
 
 
-def test_the_shipped_terms_are_what_the_demonstration_needs():
+def test_the_shipped_kinds_are_what_the_demonstration_needs():
     terms = example_terms()
     assert terms.t_h == 2
     assert set(terms.opening_rule.alone) == set(terms.kinds) - {"address.postal"}
@@ -251,4 +263,3 @@ def test_the_shipped_terms_are_what_the_demonstration_needs():
         "phone", "email", "bank-account", "national-id", "passport", "crypto-address", "vehicle-plate", "web-handle",
         "person", "address",
     }  # fmt: skip
-    assert Terms.from_document(terms.to_document()) == terms

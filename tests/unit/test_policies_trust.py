@@ -14,12 +14,13 @@ from policies.assembly import RecipientKey, build_roster
 from policies.documents import SignedDocument, sign_document
 from policies.epoch import Epoch
 from policies.errors import DocumentRefused
+from policies.establish import establish
 from policies.library import DocumentLibrary
 from policies.opening_rule import Circumstances, ShownEntry, ShownRecord, opening
 from policies.parties import Member
 from policies.party_keys import new_epoch_key, new_party
 from policies.roster import Roster
-from policies.trust import Trust, establish
+from policies.trust import Trust
 from tests.agreement_world import DAY, MEMBERS, START, World, make_world
 
 
@@ -30,7 +31,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def pinned(world: World) -> Trust:
-    return Trust.pin(world.enrolment, world.enrolment.hash)
+    return Trust.pin(world.agreement, world.agreement.hash)
 
 
 def next_roster(world: World, **changes) -> SignedDocument:
@@ -68,16 +69,16 @@ def test_before_an_epoch_nothing_is_ready(pinned):
         _ = pinned.roster
 
 
-def test_an_enrolment_with_another_hash_than_was_compared_is_refused(world):
+def test_an_agreement_with_another_hash_than_was_compared_is_refused(world):
     with pytest.raises(DocumentRefused, match="is pinned"):
-        Trust.pin(make_world().enrolment, world.enrolment.hash)
+        Trust.pin(make_world().agreement, world.agreement.hash)
 
 
-def test_an_enrolment_that_one_party_did_not_sign_is_refused(world):
+def test_an_agreement_that_one_party_did_not_sign_is_refused(world):
     for name in world.parties:
-        signatures = {party: value for party, value in world.enrolment.signatures.items() if party != name}
+        signatures = {party: value for party, value in world.agreement.signatures.items() if party != name}
         with pytest.raises(DocumentRefused, match=f"lacks a valid signature of: {name}"):
-            Trust.pin(SignedDocument(world.enrolment.document, signatures), world.enrolment.hash)
+            Trust.pin(SignedDocument(world.agreement.document, signatures), world.agreement.hash)
 
 
 def test_an_epoch_needs_every_holder_and_the_quorum_of_members(world, pinned):
@@ -104,15 +105,32 @@ def test_a_signature_counts_only_under_its_own_name_and_key(world, pinned):
     ("field", "value", "what"),
     [
         ("agreement_id", "another", "agreement"),
-        ("policy_hash", b"x" * 32, "policy hash"),
         ("padded_size", 2048, "padded size"),
         ("member_quorum", 1, "quorum of members"),
     ],
 )
-def test_an_epoch_that_differs_from_the_enrolment_is_refused(world, pinned, field, value, what):
+def test_an_epoch_that_differs_from_the_agreement_is_refused(world, pinned, field, value, what):
     epoch = replace(Epoch.from_document(world.epoch.document), **{field: value})
     with pytest.raises(DocumentRefused, match=f"the {what} differs"):
         pinned.with_epoch(world.sign(epoch.to_document()))
+
+
+def test_an_epoch_under_no_version_of_the_agreement_is_refused(world, pinned):
+    epoch = replace(Epoch.from_document(world.epoch.document), policy_hash=b"x" * 32)
+    with pytest.raises(DocumentRefused, match="of no version of the agreement"):
+        pinned.with_epoch(world.sign(epoch.to_document()))
+
+
+def test_an_epoch_outside_the_agreements_time_or_longer_than_it_allows_is_refused(world, pinned):
+    epoch = Epoch.from_document(world.epoch.document)
+    agreement = pinned.agreement
+    before = replace(epoch, not_before=agreement.start - 1, not_after=agreement.start + DAY)
+    after = replace(epoch, not_before=agreement.end - DAY, not_after=agreement.end + 1)
+    for outside in (before, after):
+        with pytest.raises(DocumentRefused, match="not in force during all of epoch 1"):
+            pinned.with_epoch(world.sign(outside.to_document()))
+    with pytest.raises(DocumentRefused, match="longer than the 90 days"):
+        pinned.with_epoch(world.sign(replace(epoch, not_after=epoch.not_after + 1).to_document()))
 
 
 def test_an_epoch_with_other_kinds_rule_threshold_or_holders_is_refused(world, pinned):
@@ -133,11 +151,13 @@ def test_attack_3_a_sham_member_or_swapped_key_registered_by_the_broker_is_refus
     roster = world.trust.roster
     sham = new_party("bank", "bank-z", "group-z").card
     joined = (*roster.members, Member("bank-z", "bank", "group-z", sham.signing_key, {}))
+    stranger = replace(build_roster(world.trust, []), members=joined)
+    with pytest.raises(DocumentRefused, match="bank-z, whom the agreement does not name"):
+        world.trust.with_document(world.sign(stranger.to_document()))
     swapped = with_member(roster, "bank-a", signing_key=Key(generate_seed()).public_key)
     _, key = new_epoch_key()
     charity = (replace(roster.recipients[0], key=key, key_id=key_id(key)),)
     for attempt in (
-        replace(build_roster(world.trust, []), members=joined),
         replace(build_roster(world.trust, []), members=swapped),
         replace(build_roster(world.trust, []), recipients=charity),
     ):
@@ -149,21 +169,22 @@ def test_attack_3_a_sham_member_or_swapped_key_registered_by_the_broker_is_refus
             world.trust.with_document(world.sign(document, "broker", *world.holder_ids))
     first = replace(Roster.from_document(world.roster.document), members=joined)
     with pytest.raises(DocumentRefused):
-        establish(world.enrolment.hash, [world.enrolment, world.epoch, world.sign(first.to_document(), "broker")])
+        establish(world.agreement.hash, [world.agreement, world.epoch, world.sign(first.to_document(), "broker")])
 
 
 def test_attack_3_a_sham_member_cannot_vouch_for_itself(world):
-    joining = new_party("bank", "bank-z", "group-z")
-    members = (*world.trust.roster.members, Member("bank-z", "bank", "group-z", joining.card.signing_key, {}))
-    document = replace(build_roster(world.trust, []), members=members).to_document()
-    signed = sign_document(world.sign(document, *world.holder_ids, "bank-a"), "bank-z", joining.signing_key)
+    held = Trust.pin(world.agreement, world.agreement.hash).with_epoch(world.epoch)
+    key = Key(generate_seed())
+    members = with_member(world.trust.roster, "bank-b", signing_key=key.public_key)
+    document = replace(build_roster(held, []), members=members).to_document()
+    signed = sign_document(world.sign(document, *world.holder_ids, "bank-a"), "bank-b", key)
     with pytest.raises(DocumentRefused, match="1 valid signatures of members"):
-        world.trust.with_roster(signed)
+        held.with_roster(signed)
 
 
 def test_attack_4_of_two_epoch_documents_the_unsigned_is_refused(world, pinned):
     epoch = Epoch.from_document(world.epoch.document)
-    other = replace(make_world().trust.epoch, holders=epoch.holders)
+    other = replace(make_world().trust.epoch, holders=epoch.holders, policy_hash=epoch.policy_hash)
     for signers in ([], ["broker"], ["broker", *world.member_ids]):
         attempt = world.sign(other.to_document(), *signers) if signers else SignedDocument(other.to_document(), {})
         with pytest.raises(DocumentRefused, match="lacks a valid signature"):
@@ -179,7 +200,7 @@ def test_attack_4_a_second_document_signed_by_everybody_is_refused_as_a_fork(wor
         world.trust.with_epoch(signed)
     for order in itertools.permutations([world.epoch, signed]):
         with pytest.raises(DocumentRefused, match="two signed documents for epoch 1"):
-            establish(world.enrolment.hash, [world.enrolment, *order])
+            establish(world.agreement.hash, [world.agreement, *order])
 
 
 def test_attack_4_tags_forced_into_two_epochs_are_disjoint(world):
@@ -210,8 +231,8 @@ def test_attack_5_an_id_never_changes_its_group_or_role(world, change):
         world.trust.with_roster(next_roster(world, members=members))
 
 
-def test_attack_5_the_first_roster_keeps_to_the_enrolment_too(world):
-    trust = Trust.pin(world.enrolment, world.enrolment.hash).with_epoch(world.epoch)
+def test_attack_5_the_first_roster_keeps_to_the_agreement_too(world):
+    trust = Trust.pin(world.agreement, world.agreement.hash).with_epoch(world.epoch)
     first = Roster.from_document(world.roster.document)
     attempt = replace(first, members=with_member(first, "bank-a", group_id="group-new"))
     with pytest.raises(DocumentRefused, match="never changes its role or group"):
@@ -238,19 +259,30 @@ def test_attack_5_a_key_does_not_move_to_another_name(world):
         *without_member(roster, "bank-a"),
         replace(roster.members_by_id["bank-a"], institution_id="bank-new", group_id="group-new"),
     )
-    with pytest.raises(DocumentRefused, match="a key never changes its party"):
+    with pytest.raises(DocumentRefused, match="whom the agreement does not name"):
         world.trust.with_roster(next_roster(world, members=renamed))
+    keys = {member.institution_id: member.signing_key for member in roster.members}
+    swapped = tuple(
+        replace(member, signing_key=keys[{"bank-a": "bank-b", "bank-b": "bank-a"}.get(name, name)])
+        for name, member in roster.members_by_id.items()
+    )
+    with pytest.raises(DocumentRefused, match="a key never changes its party"):
+        world.trust.with_roster(next_roster(world, members=swapped))
 
 
 def test_a_member_may_join_leave_and_take_a_new_key(world):
     new_key = Key(generate_seed()).public_key
-    joining = Member("bank-z", "bank", "group-z", Key(generate_seed()).public_key, {"phone": 5})
-    members = (*with_member(world.trust.roster, "bank-a", signing_key=new_key), joining)
-    trust = world.trust.with_roster(next_roster(world, members=members))
+    held = Trust.pin(world.agreement, world.agreement.hash).with_epoch(world.epoch)
+    first = replace(world.trust.roster, members=without_member(world.trust.roster, "bank-b"))
+    held = held.with_roster(world.sign(first.to_document()))
+    assert "bank-b" not in held.groups
+    members = with_member(world.trust.roster, "bank-a", signing_key=new_key)
+    second = replace(build_roster(held, []), members=members)
+    trust = held.with_roster(world.sign(second.to_document()))
     assert trust.roster.version == 2
     assert trust.caller("bank-a", key_id(new_key).hex()) == (new_key, "institution")
     assert trust.caller("bank-a", key_id(world.parties["bank-a"].card.signing_key).hex()) is None
-    assert trust.groups["bank-z"] == "group-z"
+    assert trust.groups["bank-b"] == "group-b"
 
 
 def test_a_roster_is_signed_by_the_members_of_the_version_before_under_their_keys_there(world):
@@ -299,11 +331,14 @@ def test_a_member_in_a_holders_group_or_with_another_partys_key_is_refused(world
         world.trust.with_roster(next_roster(world, members=(*world.trust.roster.members, twin)))
 
 
-def test_a_budget_for_records_or_an_unknown_family_is_refused(world):
-    for family in ("record", "shoe"):
-        members = with_member(world.trust.roster, "bank-a", budgets={family: 1})
-        with pytest.raises(DocumentRefused, match="which no kind uses"):
+def test_a_budget_that_the_agreement_does_not_give_is_refused(world):
+    agreed = world.trust.agreement.members[0].budgets["phone"]
+    for family, budget in (("record", 1), ("shoe", 1), ("phone", agreed + 1)):
+        members = with_member(world.trust.roster, "bank-a", budgets={family: budget})
+        with pytest.raises(DocumentRefused, match=f"larger budget for {family} than the agreement"):
             world.trust.with_roster(next_roster(world, members=members))
+    smaller = with_member(world.trust.roster, "bank-a", budgets={"phone": agreed - 1})
+    assert world.trust.with_roster(next_roster(world, members=smaller)).roster.version == 2
 
 
 def test_a_later_epoch_takes_over_without_a_roster_and_an_earlier_one_is_refused(world):
@@ -318,15 +353,15 @@ def test_a_later_epoch_takes_over_without_a_roster_and_an_earlier_one_is_refused
 def test_the_order_of_documents_does_not_matter(world):
     second = next_roster(world)
     for order in itertools.permutations([*world.documents, second]):
-        trust = establish(world.enrolment.hash, order)
+        trust = establish(world.agreement.hash, order)
         assert (trust.epoch_id, trust.roster.version) == (world.epoch.hash, 2)
 
 
-def test_documents_without_the_pinned_enrolment_give_nothing(world):
+def test_documents_without_the_pinned_agreement_give_nothing(world):
     with pytest.raises(DocumentRefused, match="not among the documents"):
-        establish(world.enrolment.hash, [world.epoch, world.roster])
+        establish(world.agreement.hash, [world.epoch, world.roster])
     with pytest.raises(DocumentRefused, match="no epoch document"):
-        establish(world.enrolment.hash, [world.enrolment, world.roster])
+        establish(world.agreement.hash, [world.agreement, world.roster])
 
 
 def test_callers_are_known_by_id_and_key_together(world):
@@ -337,6 +372,7 @@ def test_callers_are_known_by_id_and_key_together(world):
         ("charity", "recipient"),
         ("holder2", "holder"),
         ("broker", "broker"),
+        ("regulator", "auditor"),
     ):
         key = world.parties[name].card.signing_key
         assert trust.caller(name, key_id(key).hex()) == (key, role)
@@ -344,7 +380,7 @@ def test_callers_are_known_by_id_and_key_together(world):
         assert trust.caller("stranger", key_id(key).hex()) is None
 
 
-def test_before_the_first_roster_callers_are_the_enrolments(world, pinned):
+def test_before_the_first_roster_callers_are_the_agreements(world, pinned):
     key = world.parties["bank-a"].card.signing_key
     assert pinned.caller("bank-a", key_id(key).hex()) == (key, "institution")
 
@@ -358,20 +394,20 @@ def test_a_share_version_that_no_document_gives_is_refused(world):
 
 def test_a_library_pins_accepts_and_gives_the_same_trust_again(tmp_path, world):
     library = DocumentLibrary.of_home(tmp_path)
-    with pytest.raises(DocumentRefused, match="No enrolment is pinned"):
+    with pytest.raises(DocumentRefused, match="No agreement is pinned"):
         library.trust()
-    library.pin(world.enrolment, world.enrolment.hash)
-    with pytest.raises(DocumentRefused, match="Another enrolment is pinned"):
-        other = make_world().enrolment
+    library.pin(world.agreement, world.agreement.hash)
+    with pytest.raises(DocumentRefused, match="Another agreement is pinned"):
+        other = make_world().agreement
         library.pin(other, other.hash)
     library.accept(world.epoch)
     library.accept(world.roster)
-    assert library.accept_all([next_roster(world), world.roster, world.enrolment]).roster.version == 2
+    assert library.accept_all([next_roster(world), world.roster, world.agreement]).roster.version == 2
     again = DocumentLibrary.of_home(tmp_path).trust()
     assert (again.epoch_id, again.roster.version) == (world.epoch.hash, 2)
     assert sorted(path.name for path in (tmp_path / "documents").iterdir()) == [
-        "enrolment.json",
-        "enrolment.sha256",
+        "agreement-1.json",
+        "agreement.sha256",
         "epoch-1.json",
         "roster-1-1.json",
         "roster-1-2.json",
@@ -380,7 +416,7 @@ def test_a_library_pins_accepts_and_gives_the_same_trust_again(tmp_path, world):
 
 def test_a_library_keeps_nothing_that_it_refuses_and_sees_changed_files(tmp_path, world):
     library = DocumentLibrary.of_home(tmp_path)
-    library.pin(world.enrolment, world.enrolment.hash)
+    library.pin(world.agreement, world.agreement.hash)
     with pytest.raises(DocumentRefused, match="lacks a valid signature"):
         library.accept(world.sign(world.epoch.document, "broker"))
     assert library.trust().current_epoch is None
@@ -392,7 +428,7 @@ def test_a_library_keeps_nothing_that_it_refuses_and_sees_changed_files(tmp_path
 
 
 def test_a_library_with_another_pin_than_the_settings_name_is_refused(tmp_path, world):
-    DocumentLibrary(tmp_path).pin(world.enrolment, world.enrolment.hash)
+    DocumentLibrary(tmp_path).pin(world.agreement, world.agreement.hash)
     with pytest.raises(DocumentRefused, match="but the settings name"):
         DocumentLibrary(tmp_path, b"x" * 32).trust()
 

@@ -15,7 +15,7 @@ PAGES = [
     path for path in project_files() if path.suffix == ".md" and (path.parts[0] == "docs" or path.name == "README.md")
 ]
 CALL = re.compile(
-    r"\bcrosslight ((?:enrolment|epoch|roster|holder|broker|institution|charity|demo|doctor)\b[^`\n;|&]*)"
+    r"\bcrosslight ((?:agreement|epoch|roster|holder|broker|institution|charity|demo|doctor)\b[^`\n;|&]*)"
 )
 
 

@@ -142,7 +142,7 @@ def test_a_record_is_renewed_in_the_last_tenth_of_its_life(tmp_path: Path) -> No
     rows = table(people(2))
     bank.sync(rows)
     first = set(bank.broker.records)
-    life = bank.world.trust.enrolment.terms.record_lifetime
+    life = bank.world.trust.agreement.terms.record_lifetime
     bank.clock.advance(seconds=life * 9 // 10 - 60)
     assert bank.sync(rows).sent == 0
     bank.clock.advance(seconds=120)

@@ -1,4 +1,4 @@
-"""Signed documents (enrolment, epoch, roster ...) on their way between parties.
+"""Signed documents (agreement, epoch, roster ...) on their way between parties.
 
 Knows that a document is a JSON object with signatures by party id; what it says is read by policies.
 """
