@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from crypto.errors import CryptoError
+from crypto.group import split as split_nodes
 from crypto.merkle import verify_path
 from crypto.records import Context, Head, entry_hash, leaf, record_bytes
 from crypto.signatures import is_valid, verify_many
 from crypto.statements import SubmissionStatement
 from crypto.tags import Entry, check_order, possession_message
 from policies.errors import EvidenceRefused
+from policies.log.checkpoint import Checkpoint, CosignedCheckpoint
+from policies.log.errors import LogRefused
+from policies.log.leaves import submission_leaf
+from policies.log.log_keys import LogKeys
+from policies.log.tree import leaf_hash, verify_inclusion
 from policies.opening_rule import Circumstances, ShownEntry, ShownRecord, opening
 from policies.parties import REPORT_DESK
 from policies.trust import Trust
@@ -27,14 +33,16 @@ RECORD_LIMIT = 512
 
 
 class Reason(StrEnum):
-    """Why a record (or, the first three, a whole request) is refused; part of the wire format."""
+    """Why a record (or, the first four, a whole request) is refused; part of the wire format."""
 
     EPOCH = "epoch"
     ROSTER = "roster"
     TOO_MANY = "too-many"
+    CHECKPOINT = "checkpoint"
     STATEMENT = "statement"
     INSTITUTION = "unknown-institution"
     SIGNATURE = "signature"
+    NOT_LOGGED = "not-logged"
     HEAD = "head"
     PATH = "path"
     TIMES = "times"
@@ -99,11 +107,13 @@ class _Parsed:
 def check_evidence(request: OpeningRequest, trust: Trust, now: int) -> Evidence:
     """Verify everything that `request` shows, at `now` (Unix seconds).
 
-    Raises EvidenceRefused for a request of another epoch or roster, or of too many records. A record is refused if
-    its statement, path, times, any entry shown or any possession does not hold; the others stand.
+    Raises EvidenceRefused for a request of another epoch or roster, of too many records, or whose checkpoint is not
+    one that the agreement's witnesses cosigned within the last day. A record is refused if its statement (which the
+    log must hold under that checkpoint), path, times, an entry shown or a possession does not hold; the others stand.
     """
     _check_request(request, trust)
-    statements = [_check_statement(shown, trust) for shown in request.statements]
+    checkpoint = _check_checkpoint(request, trust, now)
+    statements = [_check_statement(shown, trust, checkpoint) for shown in request.statements]
     refused: dict[int, RefusedRecord] = {}
     parsed: dict[int, _Parsed] = {}
     names: set[tuple[str, bytes]] = set()
@@ -153,8 +163,18 @@ def _check_request(request: OpeningRequest, trust: Trust) -> None:
         raise EvidenceRefused(Reason.TOO_MANY, f"A request shows at most {RECORD_LIMIT} records.")
 
 
-def _check_statement(shown: StatementEvidence, trust: Trust) -> SubmissionStatement | RefusedRecord:
-    """The statement, if it is of this epoch and signed by its institution's key in the newest roster."""
+def _check_checkpoint(request: OpeningRequest, trust: Trust, now: int) -> Checkpoint:
+    """The log's checkpoint that the request shows, signed by the log and cosigned as the roster's policy asks."""
+    try:
+        return LogKeys.of(trust).policy.check(CosignedCheckpoint(request.checkpoint), now)
+    except LogRefused as refused:
+        raise EvidenceRefused(Reason.CHECKPOINT, refused.reason) from None
+
+
+def _check_statement(
+    shown: StatementEvidence, trust: Trust, checkpoint: Checkpoint
+) -> SubmissionStatement | RefusedRecord:
+    """The statement, if it is of this epoch, signed by its institution's key in the newest roster, and logged."""
     try:
         statement = SubmissionStatement.decode(shown.statement)
     except CryptoError as error:
@@ -166,6 +186,13 @@ def _check_statement(shown: StatementEvidence, trust: Trust) -> SubmissionStatem
         return RefusedRecord(Reason.INSTITUTION, f"{statement.institution_id} is not in roster {trust.roster.version}.")
     if not is_valid(member.signing_key, shown.statement, shown.signature):
         return RefusedRecord(Reason.SIGNATURE, f"{member.institution_id}'s signature on its statement does not hold.")
+    try:
+        hashed = leaf_hash(submission_leaf(shown.statement, shown.logged_at))
+        verify_inclusion(hashed, shown.log_index, checkpoint.size, split_nodes(shown.log_path), checkpoint.root)
+    except LogRefused as refused:
+        return RefusedRecord(
+            Reason.NOT_LOGGED, f"{member.institution_id}'s submission is not in the log's checkpoint: {refused.reason}"
+        )
     return statement
 
 

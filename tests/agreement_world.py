@@ -5,12 +5,13 @@ The keys of the families come from a dealer here, which no real agreement has, s
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+import rfc8785
 
 from crypto import envelopes, merkle, oprf, records, scalars, sealing, tags
 from crypto.group import ORDER, multiply_base, multiply_each
@@ -181,6 +182,8 @@ class World:
         seq: int = 1,
         issued_at: int = START + DAY,
         lifetime: int = 30 * DAY,
+        fields: Mapping[str, str] | None = None,
+        indicators: Sequence[str] = (),
     ) -> Submission:
         """A submission of one record a row (kind to normalised value), made as protocol section 5 says."""
         idempotency_key, batch_secret = secrets.token_bytes(16), sealing.generate_batch_secret()
@@ -202,6 +205,7 @@ class World:
                 row,
                 reference,
                 batch_secret,
+                {"fields": dict(fields or {}), "indicators": list(indicators)},
             )
             for row in rows
         )
@@ -210,7 +214,14 @@ class World:
         signature = self.parties[institution_id].signing_key.sign(statement.encode())
         return Submission(statement, signature, made, sealed, batch_secret)
 
-    def _record(self, context: Context, row: Mapping[str, str], sealed_ref: bytes, batch_secret: bytes) -> Record:
+    def _record(
+        self,
+        context: Context,
+        row: Mapping[str, str],
+        sealed_ref: bytes,
+        batch_secret: bytes,
+        sealed: Mapping[str, Any],
+    ) -> Record:
         ctx = context.encode()
         role = next(m.role for m in self.trust.roster.members if m.institution_id == context.institution_id)
         values = {self._entry(kind, value, ctx, role): value for kind, value in row.items()}
@@ -219,7 +230,7 @@ class World:
         hashes = tuple(records.entry_hash(salt, entry.encode()) for salt, entry in zip(salts, entries, strict=True))
         head = Head(context, sealed_ref, hashes).encode()
         listed = [{"kind": entry.kind, "value": values[entry]} for entry in entries]
-        payload = json.dumps({"entries": listed, "fields": {}, "indicators": []}, separators=(",", ":")).encode()
+        payload = rfc8785.dumps({"entries": listed, **sealed})
         envelope = envelopes.seal_envelope(
             envelopes.recipient_secret(batch_secret, ctx),
             envelopes.overlap_secret(self.evaluate("record", ctx)),

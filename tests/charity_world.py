@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from clients.charity.links import HolderLink, Links
@@ -17,12 +18,14 @@ from crypto.records import Record, check_record, pack_records
 from policies.documents import SignedDocument, write_json_file
 from policies.evidence import check_evidence, decide
 from policies.library import DocumentLibrary
+from policies.log.leaves import submission_leaf
 from policies.opening_rule import Circumstances
 from policies.party_keys import CARD_FILE, epoch_key_name
 from policies.trust import Trust
 from runtime.exits import ExitCode, UserError
 from tests.agreement_world import DAY, START, Submission, World
 from tests.clocks import MovableClock
+from tests.memory_log import MemoryLog
 from wire.messages.alerts import AlertDetail, AlertRecord, AlertStatement, AlertSummary
 from wire.messages.opening import OpeningRequest, OpeningResponse, Refusal
 from wire.messages.submission import SealedSecretMessage
@@ -39,6 +42,28 @@ class StandInBroker:
     alter: Callable[[AlertDetail], AlertDetail] = lambda detail: detail
     page_size: int = 512
     away: bool = False
+    reported: list[str] = field(default_factory=list)
+    cosignatures: list[tuple[int, str]] = field(default_factory=list)
+
+    @cached_property
+    def log(self) -> MemoryLog:
+        """The broker's log, which every witness cosigned a moment ago."""
+        shown = {one.statement.encode(): one for submissions in self.alert_submissions.values() for one in submissions}
+        log = self.world.log(shown.values())
+        log.cosign(NOW - 60)
+        return log
+
+    def place(self, submission: Submission) -> int:
+        """Where the log has a submission."""
+        return self.log.leaves.index(submission_leaf(submission.statement.encode(), START + DAY))
+
+    def cosign(self, size: int, line: str) -> None:
+        """Take a cosignature."""
+        self.cosignatures.append((size, line))
+
+    def report(self, events: Sequence[str]) -> None:
+        """Take what the hour's activity is told."""
+        self.reported += events
 
     def alerts(self) -> list[AlertSummary]:
         """A summary of each alert."""
@@ -62,7 +87,7 @@ class StandInBroker:
     def alert(self, alert_id: str) -> list[AlertDetail]:
         """The pages of an alert."""
         submissions = self.alert_submissions[alert_id]
-        statements = tuple(_statement(one) for one in submissions)
+        statements = tuple(_statement(one, self.place(one)) for one in submissions)
         records = [
             AlertRecord(pack_records([record]), path, number)
             for number, one in enumerate(submissions)
@@ -103,6 +128,11 @@ class StandInHolder:
     alter: Callable[[OpeningResponse], OpeningResponse] = lambda response: response
     away: bool = False
     asked: list[OpeningRequest] = field(default_factory=list)
+    kept: str | None = None
+
+    def checkpoint(self) -> str | None:
+        """What it keeps of the log as a witness."""
+        return self.kept
 
     def open(self, request: OpeningRequest) -> OpeningResponse:
         """Check the evidence whole, decide, evaluate and prove."""
@@ -152,18 +182,18 @@ class CharityWorld:
     def linker(self, trust: Trust) -> Iterator[Links]:
         """The stand-ins in place of sessions."""
         holders: dict[int, HolderLink] = dict(self.holders)
-        yield Links(self.broker, holders)
+        yield Links(self.broker, holders, self.broker.log)
 
 
 def make_charity(world: World, home: Path, alerts: dict[str, list[Submission]]) -> CharityWorld:
-    """A charity that has pinned the world's enrolment and accepted its epoch and roster."""
+    """A charity that has pinned the world's agreement and accepted its epoch and roster."""
     home.mkdir(exist_ok=True)
     write_json_file(home / CARD_FILE, world.parties["charity"].card.to_document())
     library = DocumentLibrary.of_home(home)
-    library.pin(world.enrolment, world.enrolment.hash)
+    library.pin(world.agreement, world.agreement.hash)
     library.accept(world.epoch)
     library.accept(world.roster)
-    holders = {holder.index: StandInHolder(world, holder.index) for holder in world.trust.enrolment.holders}
+    holders = {holder.index: StandInHolder(world, holder.index) for holder in world.trust.agreement.holders}
     return CharityWorld(world, home, StandInBroker(world, alerts), holders)
 
 
@@ -184,11 +214,12 @@ def changed_byte(data: bytes, place: int = -1) -> bytes:
     return bytes(changed)
 
 
-def _statement(one: Submission) -> AlertStatement:
+def _statement(one: Submission, place: int) -> AlertStatement:
     sealed: Sequence[SealedSecretMessage] = [
         SealedSecretMessage(each.recipient_id, each.key_id, each.enc, each.ciphertext) for each in one.sealed
     ]
-    return AlertStatement(one.statement.encode(), one.signature, one.statement.institution_id, tuple(sealed))
+    encoded = one.statement.encode()
+    return AlertStatement(encoded, one.signature, one.statement.institution_id, tuple(sealed), START + DAY, place)
 
 
 def _shared_kinds(submissions: Sequence[Submission]) -> tuple[str, ...]:

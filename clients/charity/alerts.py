@@ -18,7 +18,6 @@ from crypto.statements import SubmissionStatement
 from crypto.tags import Entry, possession_message
 from policies.trust import Trust
 from wire.messages.alerts import AlertDetail, AlertRecord, AlertStatement
-from wire.messages.opening import StatementEvidence
 
 RecordKey = tuple[str, bytes]
 """institution_id and handle (16 bytes): a record's name."""
@@ -34,6 +33,16 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class LoggedStatement:
+    """A submission's signed statement, and what the broker says of its leaf in the log (None: it has none yet)."""
+
+    statement: bytes
+    signature: bytes
+    logged_at: int | None
+    log_index: int | None
+
+
+@dataclass(frozen=True)
 class HeldRecord:
     """A locked record with everything that it takes to have it opened.
 
@@ -45,7 +54,7 @@ class HeldRecord:
     record: Record
     checked: CheckedRecord
     path: bytes
-    statement: StatementEvidence
+    statement: LoggedStatement
     idempotency_key: bytes
     sealed: tuple[SealedSecret, ...]
     is_signed: bool
@@ -151,7 +160,7 @@ def _receive_record(sent: AlertRecord, statements: Sequence[AlertStatement], tru
         record=record,
         checked=checked,
         path=sent.path,
-        statement=StatementEvidence(shown.statement, shown.signature),
+        statement=LoggedStatement(shown.statement, shown.signature, shown.logged_at, shown.log_index),
         idempotency_key=statement.idempotency_key,
         sealed=sealed,
         is_signed=_is_signed(checked, sent.path, statement, shown, trust),

@@ -72,6 +72,18 @@ class CasePair:
 
 
 @dataclass(frozen=True)
+class CaseOpening:
+    """For which purpose (its code) records were opened, by which rules, under which version of the agreement."""
+
+    purpose: str
+    rules: tuple[str, ...]
+    agreement_version: int
+
+
+NOT_OPENED = CaseOpening("", (), 0)
+
+
+@dataclass(frozen=True)
 class CaseFile:
     """An alert with everything that is known of it. `opened_at` is 0 where nothing has been asked yet."""
 
@@ -86,6 +98,7 @@ class CaseFile:
     troubles: tuple[Trouble, ...]
     holder_faults: tuple[str, ...]
     rule: str
+    opening: CaseOpening = NOT_OPENED
 
     @property
     def opened(self) -> int:
@@ -132,6 +145,7 @@ class CaseFile:
                     Trouble(each["signer"], each["sentence"], _key(each["record"])) for each in document["troubles"]
                 ),
                 "holder_faults": tuple(document["holder_faults"]),
+                "opening": CaseOpening(**{**document["opening"], "rules": tuple(document["opening"]["rules"])}),
             }
         )
 
@@ -146,6 +160,7 @@ def make_case(
     troubles: Sequence[Trouble] = (),
     holder_faults: Sequence[str] = (),
     opened_at: int = 0,
+    opening: CaseOpening = NOT_OPENED,
 ) -> CaseFile:
     """The case file of an alert. Records without a payload are shut, for the reasons in `shut`."""
     ordered = sorted(
@@ -180,6 +195,7 @@ def make_case(
         troubles=(*alert.troubles, *troubles),
         holder_faults=tuple(holder_faults),
         rule=describe_rule(trust.rule),
+        opening=opening,
     )
 
 

@@ -17,9 +17,10 @@ from clients.charity.case_file import CaseFile
 from clients.charity.exports import opened_pairs, pairs_csv, records_csv, write_private
 from clients.charity.office import Office, QueueItem, open_office
 from clients.charity.opening import TOO_FEW_HOLDERS
-from clients.charity.rendering import render_case, render_queue
+from clients.charity.rendering import render_case, render_decisions, render_queue
 from clients.charity.settings import read_settings
 from clients.charity.words import counted
+from policies.decisions.record import DecisionRecord
 from policies.roster_commands import make_recipient_key
 from runtime.console import emit, json_option, passphrase_option, progress, progress_option, read_passphrase, say
 from runtime.exits import ExitCode, UserError
@@ -33,6 +34,11 @@ home_option = click.option(
 )
 
 
+purpose_option = click.option(
+    "--purpose", metavar="CODE", help="For which of the agreement's purposes; needed where it gives several."
+)
+
+
 @click.group()
 def charity() -> None:
     """A charity's client: see alerts, have the key holders open what the rule covers, and review it.
@@ -43,6 +49,8 @@ def charity() -> None:
     crosslight charity open ALERT | --all  show the key holders the evidence and open what they open
     crosslight charity desk                the same as a page in the browser, with verdicts and notes
     crosslight charity export ALERT        case files in the clear, for a referral
+    crosslight charity decisions           what was opened and exported, for which purpose, by which rules
+    crosslight charity purge               erase what may be kept no longer
     """
 
 
@@ -76,6 +84,7 @@ def show_alert(alert_id: str, home: Path, passphrase_file: Path | None) -> None:
 
 @charity.command("open")
 @click.argument("alert_ids", metavar="[ALERT]...", nargs=-1)
+@purpose_option
 @click.option("--all", "every", is_flag=True, help="Open every alert that is new, changed or was not finished.")
 @click.option("--again", is_flag=True, help="With --all: also those that are finished.")
 @click.option(
@@ -93,6 +102,7 @@ def open_alerts(
     every: bool,
     again: bool,
     pairs_file: Path | None,
+    purpose: str | None,
     home: Path,
     passphrase_file: Path | None,
 ) -> int:
@@ -106,7 +116,7 @@ def open_alerts(
     with open_office(home, read_passphrase(passphrase_file)) as office:
         wanted = _to_open(office, again) if every else list(alert_ids)
         with progress(len(wanted), "alerts") as running:
-            made = office.open_alerts(wanted, running.advance)
+            made = office.open_alerts(wanted, running.advance, purpose=purpose)
         cases = list(office.store.cases().values()) if every else made
     pairs = opened_pairs(cases)
     if pairs_file is not None:
@@ -125,12 +135,22 @@ def open_alerts(
     type=click.Path(path_type=Path, dir_okay=False),
     help="A new file (mode 0600); without it, standard output.",
 )
+@purpose_option
 @home_option
 @passphrase_option
 def export_cases(
-    alert_ids: Sequence[str], every: bool, form: str, output: Path | None, home: Path, passphrase_file: Path | None
+    alert_ids: Sequence[str],
+    every: bool,
+    form: str,
+    output: Path | None,
+    purpose: str | None,
+    home: Path,
+    passphrase_file: Path | None,
 ) -> None:
-    """Write case files from the encrypted store in the clear. Asks nobody; what was never opened is not in them."""
+    """Write case files from the encrypted store in the clear. Asks nobody; what was never opened is not in them.
+
+    The export is kept here as a decision, and counted in the log's hourly activity at the next contact.
+    """
     if every == bool(alert_ids):
         raise click.UsageError("Name alerts, or give --all.")
     with open_office(home, read_passphrase(passphrase_file)) as office:
@@ -139,6 +159,7 @@ def export_cases(
         if missing:
             raise UserError(f"There is no case file of {missing[0]} here: open it first.", ExitCode.INPUT_REFUSED)
         chosen = [held[alert_id] for alert_id in (held if every else alert_ids)]
+        office.export(chosen, purpose)
         documents = [
             {**case.to_json(), "reviews": [asdict(each) for each in office.store.reviews(case.alert_id)]}
             for case in chosen
@@ -149,6 +170,28 @@ def export_cases(
     else:
         write_private(output, content)
         say(f"{counted(len(chosen), 'case file')} written to {output}, in the clear: delete it when it has served.")
+
+
+@charity.command("purge")
+@home_option
+@passphrase_option
+@json_option
+def purge_cases(home: Path, passphrase_file: Path | None) -> None:
+    """Erase what was opened longer ago than the agreement lets it be kept; verdicts and notes go with it."""
+    with open_office(home, read_passphrase(passphrase_file)) as office:
+        erased = office.purge()
+    emit({"erased": erased}, f"{counted(erased, 'case file')} erased, since the agreed time to keep them is over.")
+
+
+@charity.command("decisions")
+@home_option
+@passphrase_option
+@json_option
+def list_decisions(home: Path, passphrase_file: Path | None) -> None:
+    """Show every opening and export that was decided here: when, for which purpose, by which rules."""
+    with open_office(home, read_passphrase(passphrase_file)) as office:
+        records = [DecisionRecord.from_document(document) for document in office.store.decisions()]
+    emit([record.to_document() for record in records], lambda: render_decisions(records))
 
 
 @charity.command("desk")

@@ -9,11 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from clients.charity.alerts import HeldRecord, RecordKey
+from clients.charity.alerts import HeldRecord, LoggedStatement, RecordKey
+from clients.charity.showing import Showing
 from policies.evidence import RECORD_LIMIT, check_evidence, decide
 from policies.opening_rule import Circumstances, ShownEntry, ShownRecord, opening, pairs
 from policies.trust import SHARE_VERSION, Trust
-from wire.messages.opening import EvidenceEntry, EvidenceRecord, OpeningRequest, StatementEvidence
+from wire.messages.opening import EvidenceEntry, EvidenceRecord, OpeningRequest
+
+NOT_YET_LOGGED = "No checkpoint that the witnesses cosigned covers its submission yet: ask again later."
+"""Why a record is not asked for that came a moment ago."""
 
 SUPPORTERS_SHOWN = 4
 """How many records of one group are shown in support of a record: more than one, since a holder may refuse some."""
@@ -43,7 +47,7 @@ class Plans:
 
 def circumstances_of(trust: Trust, now: int) -> Circumstances:
     """The rule's circumstances as the charity knows them: suspensions and withdrawals are the holders' to know."""
-    return Circumstances(trust.rule, trust.kinds, trust.groups, frozenset(), frozenset(), now)
+    return Circumstances(trust.rule, trust.kinds, trust.groups, trust.suspended, frozenset(), now)
 
 
 def shown_record(record: HeldRecord) -> ShownRecord:
@@ -64,11 +68,21 @@ def supported_pairs(
 
 
 def plan_requests(
-    records: Mapping[RecordKey, HeldRecord], wanted: Iterable[RecordKey], trust: Trust, now: int
+    records: Mapping[RecordKey, HeldRecord],
+    wanted: Iterable[RecordKey],
+    trust: Trust,
+    now: int,
+    showing: Showing | None,
 ) -> Plans:
-    """Requests that together ask for all of `wanted` that the rule covers, each of at most 512 records."""
+    """Requests that together ask for all of `wanted` that the rule covers, each of at most 512 records.
+
+    What the checkpoint of `showing` does not cover yet is neither asked for nor shown: nothing, where it is None.
+    """
+    if showing is None:
+        return Plans((), dict.fromkeys(wanted, NOT_YET_LOGGED))
     circumstances = circumstances_of(trust, now)
-    shown = {key: shown_record(record) for key, record in records.items()}
+    covered = {key: record for key, record in records.items() if showing.covers(record.statement)}
+    shown = {key: shown_record(record) for key, record in covered.items()}
     opens = opening(shown, circumstances)
     supporters: dict[RecordKey, list[RecordKey]] = defaultdict(list)
     for left, right in pairs(shown, circumstances):
@@ -79,14 +93,16 @@ def plan_requests(
     for batch, targets in _batches([key for key in wanted if key in opens], supporters, trust.groups):
         together = [records[key] for key in batch]
         counting = _counting_entries(together, trust.groups)
-        plan = _plan(together, [key in targets for key in batch], trust, counting)
+        plan = _plan(together, [key in targets for key in batch], trust, counting, showing)
         plan, refused = _check(plan, trust, circumstances)
         shut.update(refused)
         if plan.wanted:
             plans.append(plan)
     for key in wanted:
-        if key not in opens:
-            shut[key] = _why_shut(records[key], trust, circumstances)
+        if key not in covered:
+            shut[key] = NOT_YET_LOGGED
+        elif key not in opens:
+            shut[key] = _why_shut(records[key], trust, circumstances, showing)
     return Plans(tuple(plans), shut)
 
 
@@ -119,9 +135,13 @@ def _few_of_each_group(keys: Sequence[RecordKey], groups: Mapping[str, str]) -> 
 
 
 def _plan(
-    records: Sequence[HeldRecord], wanted: Sequence[bool], trust: Trust, counting: Sequence[Sequence[int]]
+    records: Sequence[HeldRecord],
+    wanted: Sequence[bool],
+    trust: Trust,
+    counting: Sequence[Sequence[int]],
+    showing: Showing,
 ) -> Plan:
-    statements: dict[StatementEvidence, int] = {}
+    statements: dict[LoggedStatement, int] = {}
     shown = tuple(
         EvidenceRecord(
             head=record.record.head,
@@ -140,7 +160,9 @@ def _plan(
         roster_version=trust.roster.version,
         share_version=SHARE_VERSION,
         holder_set=tuple(range(1, trust.epoch.t_h + 1)),
-        statements=tuple(statements),
+        purpose=showing.purpose,
+        checkpoint=showing.checkpoint.text,
+        statements=tuple(showing.evidence(statement) for statement in statements),
         records=shown,
         open=positions,
     )
@@ -178,10 +200,10 @@ def _check(plan: Plan, trust: Trust, circumstances: Circumstances) -> tuple[Plan
     return Plan(plan.records, decision.accepted, request), refused
 
 
-def _why_shut(record: HeldRecord, trust: Trust, circumstances: Circumstances) -> str:
+def _why_shut(record: HeldRecord, trust: Trust, circumstances: Circumstances, showing: Showing) -> str:
     """Why the rule does not cover the record: something of its own does not hold, or too little supports it."""
     usable = _usable_entries(record)
     if not usable:
         return f"{record.context.institution_id}'s record proves possession of nothing that counts."
-    _, refused = _check(_plan([record], [True], trust, [usable]), trust, circumstances)
+    _, refused = _check(_plan([record], [True], trust, [usable], showing), trust, circumstances)
     return refused[record.key]

@@ -14,6 +14,7 @@ from typing import Protocol
 import httpx
 
 from clients.charity.settings import CharitySettings
+from clients.log.source import HttpLog, LogSource
 from crypto.signatures import SigningKey
 from policies.documents import SignedDocument
 from policies.parties import BROKER, holder_party_id
@@ -22,6 +23,7 @@ from runtime.clock import Clock
 from runtime.exits import ExitCode, UserError
 from wire.messages.alerts import AlertDetail, AlertDetails, AlertList, AlertSummary
 from wire.messages.documents import SignedDocuments
+from wire.messages.log import MOST_EVENTS, Cosignature, ReportedEvents, WitnessCheckpoint
 from wire.messages.opening import OpeningRequest, OpeningResponse
 from wire.session import SignedSession
 
@@ -48,6 +50,14 @@ class BrokerLink(Protocol):
         """Every signed document that the broker has; nothing of it is believed yet."""
         ...
 
+    def cosign(self, size: int, line: str) -> None:
+        """Bring a cosignature on the log's checkpoint of a size."""
+        ...
+
+    def report(self, events: Sequence[str]) -> None:
+        """Report openings and exports for the hour's activity."""
+        ...
+
 
 class HolderLink(Protocol):
     """What the charity asks of a key holder."""
@@ -56,13 +66,18 @@ class HolderLink(Protocol):
         """Ask to have records opened; raises UserError where it is away, refuses whole, or is not itself."""
         ...
 
+    def checkpoint(self) -> str | None:
+        """The checkpoint of the log that it keeps as a witness; None as long as it keeps none."""
+        ...
+
 
 @dataclass(frozen=True)
 class Links:
-    """The broker, and the key holders by index."""
+    """The broker, the key holders by index, and the broker's log."""
 
     broker: BrokerLink
     holders: Mapping[int, HolderLink]
+    log: LogSource
 
 
 class SessionBroker:
@@ -114,6 +129,15 @@ class SessionBroker:
         listed = self._session.get("/v1/documents", SignedDocuments).documents
         return [SignedDocument(dict(each.document), each.signatures) for each in listed]
 
+    def cosign(self, size: int, line: str) -> None:
+        """POST /v1/log/cosignatures."""
+        self._session.post("/v1/log/cosignatures", Cosignature(size, line))
+
+    def report(self, events: Sequence[str]) -> None:
+        """POST /v1/activity, as many events as a message takes at once."""
+        for start in range(0, len(events), MOST_EVENTS):
+            self._session.post("/v1/activity", ReportedEvents(tuple(events[start : start + MOST_EVENTS])))
+
 
 class SessionHolder:
     """A HolderLink over a signed session."""
@@ -124,6 +148,10 @@ class SessionHolder:
     def open(self, request: OpeningRequest) -> OpeningResponse:
         """POST /v1/open."""
         return self._session.post("/v1/open", request, OpeningResponse)
+
+    def checkpoint(self) -> str | None:
+        """GET /v1/witness/checkpoint."""
+        return self._session.get("/v1/witness/checkpoint", WitnessCheckpoint).note
 
 
 def _system_transport(party_id: str) -> httpx.BaseTransport | None:
@@ -141,7 +169,7 @@ def open_links(
     *,
     transport: Callable[[str], httpx.BaseTransport | None] = _system_transport,
 ) -> Iterator[Links]:
-    """Sessions with the enrolment's broker and key holders, closed at the block's end.
+    """Sessions with the agreement's broker and key holders, closed at the block's end.
 
     `transport` gives another way to a party than the network.
     """
@@ -162,10 +190,19 @@ def open_links(
             )
             return stack.enter_context(opened)
 
-        enrolment = trust.enrolment
-        broker = SessionBroker(session(enrolment.broker.address, BROKER, enrolment.broker.key))
+        agreement = trust.agreement
+        broker = SessionBroker(session(agreement.broker.address, BROKER, agreement.broker.key))
         holders = {
             holder.index: SessionHolder(session(holder.address, holder_party_id(holder.index), holder.key))
-            for holder in enrolment.holders
+            for holder in agreement.holders
         }
-        yield Links(broker, holders)
+        log = stack.enter_context(
+            HttpLog(
+                agreement.broker.address,
+                timeout=settings.timeout,
+                ca_file=settings.ca_file,
+                proxy=settings.proxy,
+                transport=transport(BROKER),
+            )
+        )
+        yield Links(broker, holders, log)

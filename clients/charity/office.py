@@ -10,19 +10,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from clients.charity.agreement_check import find_disagreements
 from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble, receive_alert, take_in
-from clients.charity.case_file import CaseFile, make_case, opened_payloads
+from clients.charity.case_file import NOT_OPENED, CaseFile, CaseOpening, make_case, opened_payloads
 from clients.charity.evidence import plan_requests
 from clients.charity.links import ALERTS_AT_ONCE, BrokerLink, Links, open_links
-from clients.charity.opening import Opened, RecipientKeys, open_plans
+from clients.charity.opening import Opened, RecipientKeys, keep_readable, open_plans
 from clients.charity.quorum import Quorum
+from clients.charity.rules import Desk
 from clients.charity.settings import CharitySettings, read_settings, recipient_id_of
+from clients.charity.showing import Showing
 from clients.charity.store import CharityStore, QueueEntry, Review
+from clients.log.store import CheckpointStore
+from clients.log.witness_duty import LogView, WitnessDuty
 from crypto.keyfiles import KeyRing, read_key_file
 from crypto.signatures import SigningKey, key_id
+from policies.agreement.model import Purpose
+from policies.decisions.record import DecisionRecord
 from policies.library import DocumentLibrary
+from policies.log.activity import event_text
 from policies.party_keys import KEY_FILE, epoch_key_name
 from policies.trust import Trust
 from runtime.clock import Clock, SystemClock, unix
@@ -42,6 +50,20 @@ NOTE_LENGTH = 4000
 """Characters of a reviewer's note that are kept."""
 
 Linker = Callable[[Trust], AbstractContextManager[Links]]
+
+
+@dataclass(frozen=True)
+class Contact:
+    """One contact with broker and key holders: what is trusted now, the sessions, the log, the agreement's rules."""
+
+    trust: Trust
+    links: Links
+    log: LogView
+    desk: Desk
+
+    def showing(self, purpose: str) -> Showing | None:
+        """Under what evidence is shown; None as long as no checkpoint has the witnesses' cosignatures."""
+        return None if self.log.accepted is None else Showing(purpose, self.log.accepted, self.links.log)
 
 
 @dataclass(frozen=True)
@@ -70,6 +92,7 @@ class Office:
         self.recipient_id = recipient_id_of(home)
         self._clock = clock or SystemClock()
         self._library = DocumentLibrary.of_home(home)
+        self._checkpoints = CheckpointStore(home)
         self._linker = linker or self._sessions
         self.store = CharityStore(self.settings.store, ring["store"])
 
@@ -90,8 +113,10 @@ class Office:
 
     def refresh_queue(self) -> list[QueueItem]:
         """Ask the broker for its alerts, keep the list, and return it with what is known of each here."""
-        with self._linked() as (_, links):
-            listed = links.broker.alerts()
+        self.purge()
+        with self._contact() as contact:
+            contact.desk.require("list-alerts")
+            listed = contact.links.broker.alerts()
         # What is closed has lost its content: it is listed no more, and what was kept of it stays as it was.
         self.store.save_queue([_queue_entry(summary) for summary in listed if summary.state == RAISED])
         return self.queue()
@@ -110,37 +135,75 @@ class Office:
 
         What was opened before stays in the answer.
         """
-        with self._linked() as (trust, links):
-            alert = receive_alert(links.broker.alert(alert_id), trust)
-        _check_epoch(alert, trust)
-        kept = self.store.case(alert_id)
-        if kept is not None and (kept.changed_at == alert.changed_at or not alert.records):
-            return kept
-        payloads = opened_payloads([kept], alert.records) if kept is not None else {}
-        plans = plan_requests(alert.records, [key for key in alert.records if key not in payloads], trust, self.now)
+        with self._contact() as contact:
+            contact.desk.require("read-alert")
+            trust, now = contact.trust, self.now
+            alert = receive_alert(contact.links.broker.alert(alert_id), trust)
+            _check_epoch(alert, trust)
+            kept = self.store.case(alert_id)
+            if kept is not None and (kept.changed_at == alert.changed_at or not alert.records):
+                return kept
+            payloads = opened_payloads([kept], alert.records) if kept is not None else {}
+            plans = plan_requests(
+                alert.records, [key for key in alert.records if key not in payloads], trust, now, contact.showing("")
+            )
         shut = {key: ["It has not been asked for yet."] for plan in plans.plans for key in plan.wanted_keys}
         shut.update({key: [reason] for key, reason in plans.shut.items()})
-        return make_case(alert, trust, self.now, payloads=payloads, shut=shut)
+        opening = kept.opening if kept is not None else NOT_OPENED
+        return make_case(alert, trust, now, payloads=payloads, shut=shut, opening=opening)
 
-    def open_alerts(self, alert_ids: Sequence[str], advance: Callable[[int], None] | None = None) -> list[CaseFile]:
+    def open_alerts(
+        self, alert_ids: Sequence[str], advance: Callable[[int], None] | None = None, *, purpose: str | None = None
+    ) -> list[CaseFile]:
         """Open what the quorum opens of these alerts; keep and return, in order, the case files of those that hold.
 
-        What is open already is not asked for again. Evidence of many alerts shares requests. Raises UserError where
-        documents, keys or the broker fail; a key holder's failure stands in the case files.
+        `purpose`: for which of the agreement's purposes; needed where the recipient has several. What is open already
+        is not asked for again. Evidence of many alerts shares requests. Raises UserError where the agreement does not
+        allow it, or documents, keys or the broker fail; a key holder's failure stands in the case files.
         """
         cases: list[CaseFile] = []
-        with self._linked() as (trust, links):
-            keys = self._recipient_keys(trust)
-            quorum = Quorum(links.holders, trust)
+        with self._contact() as contact:
+            keys = self._recipient_keys(contact.trust)
+            quorum = Quorum(contact.links.holders, contact.trust)
+            showing = contact.showing(contact.desk.purpose(purpose))
             for start in range(0, len(alert_ids), BATCH):
                 asked = alert_ids[start : start + BATCH]
-                alerts = [alert for alert in _fetch(links.broker, asked, trust) if alert.records or alert.troubles]
-                made = self._open_together(alerts, trust, quorum, keys)
+                fetched = _fetch(contact.links.broker, asked, contact.trust)
+                alerts = [alert for alert in fetched if alert.records or alert.troubles]
+                made = self._open_together(alerts, contact, quorum, keys, showing)
                 self.store.save_cases(made)
                 cases += made
                 if advance is not None:
                     advance(len(asked))
+            self._report(contact.links)
         return cases
+
+    def export(self, cases: Sequence[CaseFile], purpose: str | None = None) -> list[DecisionRecord]:
+        """What the rules say to writing these case files in the clear; the answers are kept, and reported later.
+
+        Asks nobody. Raises UserError where one may not be exported.
+        """
+        desk = Desk(self.trust(), self.recipient_id, self.now)
+        chosen = desk.purpose(purpose)
+        records = [
+            desk.require("export-case", purpose=chosen, opened_age=max(0, self.now - (case.opened_at or self.now)))
+            for case in cases
+        ]
+        for case, record in zip(cases, records, strict=True):
+            self._note(record, event_text("export", self.now, **_told(record, case.opened)))
+        return records
+
+    def purposes(self) -> tuple[Purpose, ...]:
+        """The purposes for which the agreement lets this recipient have records opened."""
+        desk = Desk(self.trust(), self.recipient_id, self.now)
+        return tuple(purpose for purpose in desk.agreement.purposes if purpose.code in desk.party.purposes)
+
+    def purge(self) -> int:
+        """Erase what was opened longer ago than the agreement lets it be kept; how many case files went."""
+        oldest = self.now - self.trust().agreement.retention.opened
+        gone = [case.alert_id for case in self.store.cases().values() if 0 < case.opened_at < oldest]
+        self.store.forget(gone)
+        return len(gone)
 
     def review(self, alert_id: str, verdict: str, note: str) -> Review:
         """Write down a verdict on an alert."""
@@ -149,16 +212,23 @@ class Office:
         return review
 
     def _open_together(
-        self, alerts: Sequence[Alert], trust: Trust, quorum: Quorum, keys: RecipientKeys
+        self, alerts: Sequence[Alert], contact: Contact, quorum: Quorum, keys: RecipientKeys, showing: Showing | None
     ) -> list[CaseFile]:
+        trust, desk = contact.trust, contact.desk
         pool, unfit = _pool(alerts, trust)
         kept = (self.store.case(alert.alert_id) for alert in alerts)
         known = opened_payloads(filter(None, kept), pool)
-        plans = plan_requests(pool, [key for key in pool if key not in known], trust, self.now)
+        wanted = [key for key in pool if key not in known]
+        purpose = showing.purpose if showing is not None else desk.purpose(None)
+        decision = desk.require("ask-for-opening", purpose=purpose, records=len(wanted))
+        plans = plan_requests(pool, wanted, trust, self.now, showing)
         opened = open_plans(plans, quorum, keys)
+        keep_readable(opened, pool, desk, self.now)
+        self._note(decision, event_text("opening", self.now, **_told(decision, len(opened.payloads))))
         opened.payloads.update(known)
-        unfit += find_disagreements(pool, opened.payloads, trust.enrolment.terms.fields)
-        return [self._case(alert, trust, pool, opened, unfit) for alert in alerts]
+        unfit += find_disagreements(pool, opened.payloads, trust.agreement.terms.fields)
+        opening = CaseOpening(purpose, decision.rules, trust.agreement.version)
+        return [self._case(alert, trust, pool, opened, unfit, opening) for alert in alerts]
 
     def _case(
         self,
@@ -167,6 +237,7 @@ class Office:
         pool: Mapping[RecordKey, HeldRecord],
         opened: Opened,
         unfit: Iterable[Trouble],
+        opening: CaseOpening,
     ) -> CaseFile:
         # What another alert showed under the same name is not this alert's record.
         same = {key for key, record in alert.records.items() if record.checked.leaf == pool[key].checked.leaf}
@@ -179,7 +250,20 @@ class Office:
             troubles=[each for each in (*opened.troubles, *unfit) if each.record in alert.records],
             holder_faults=[fault.sentence for fault in opened.faults],
             opened_at=self.now,
+            opening=opening,
         )
+
+    def _note(self, record: DecisionRecord, event: str) -> None:
+        """Keep a decision, and what the hour's activity is to be told of it."""
+        self.store.add_decision(record.to_document())
+        self.store.add_event(event)
+
+    def _report(self, links: Links) -> None:
+        """Tell the broker what the hour's activity covers of what was done here."""
+        events = self.store.events()
+        if events:
+            links.broker.report(list(events.values()))
+            self.store.drop_events(events)
 
     def _recipient_keys(self, trust: Trust) -> RecipientKeys:
         """The epoch's key: the key file must hold the private half of what the roster names."""
@@ -200,12 +284,19 @@ class Office:
         return RecipientKeys(self.recipient_id, recipient.key_id, self._ring[name], trust.epoch.padded_size)
 
     @contextmanager
-    def _linked(self) -> Iterator[tuple[Trust, Links]]:
-        """Sessions, and the trust with every document that the broker has to offer and that verifies."""
+    def _contact(self) -> Iterator[Contact]:
+        """Sessions, the trust with every document that the broker has to offer and that verifies, the log as it stands.
+
+        Every contact is a witness's: the log is held against what was kept here and at key holders, and cosigned.
+        """
         trust = self.trust()
         with self._linker(trust) as links:
             self._library.accept_all(links.broker.documents())
-            yield self.trust(), links
+            trust = self.trust()
+            duty = WitnessDuty(self.recipient_id, SigningKey(self._ring["signing"]), self._checkpoints, self._clock)
+            view = duty.contact(trust, links.log, links.broker, links.holders)
+            self._report(links)
+            yield Contact(trust, links, view, Desk(trust, self.recipient_id, self.now))
 
     def _sessions(self, trust: Trust) -> AbstractContextManager[Links]:
         signing_key = SigningKey(self._ring["signing"])
@@ -248,6 +339,16 @@ def _check_epoch(alert: Alert, trust: Trust) -> None:
             f"Alert {alert.alert_id} is of another epoch than {trust.epoch.number}, which is the newest here.",
             ExitCode.DOCUMENTS_REFUSED,
         )
+
+
+def _told(record: DecisionRecord, opened: int) -> dict[str, Any]:
+    """What the activity is told of a decision: nothing of any record but how many."""
+    return {
+        "recipient_id": record.question.party_id,
+        "purpose": record.question.facts["purpose"],
+        "rules": list(record.rules),
+        "opened": opened,
+    }
 
 
 def _queue_entry(summary: AlertSummary) -> QueueEntry:

@@ -5,16 +5,19 @@ Holds the recipient's epoch key and the quorum's outputs for as long as it runs,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clients.charity.agreement_check import Payload, UnfitPayload, read_payload
 from clients.charity.alerts import HeldRecord, RecordKey, Trouble
 from clients.charity.evidence import Plans
 from clients.charity.quorum import HolderFault, Quorum
+from clients.charity.rules import Desk
 from crypto.envelopes import open_envelope, overlap_secret, recipient_secret
 from crypto.errors import CryptoError
 from crypto.sealing import SealedSecret, open_batch_secret, seal_info
+from policies.decisions.record import DecisionRecord
+from policies.decisions.refusal import sentence
 
 TOO_FEW_HOLDERS = "Too few key holders answer."
 """The reason of a record that stays shut because holders failed, so that asking again may open it."""
@@ -57,6 +60,22 @@ def open_plans(plans: Plans, quorum: Quorum, keys: RecipientKeys) -> Opened:
                 opened.shut[record.key] = [*quoted, *_too_few(quorum, quoted)]
     opened.faults = list(quorum.faults.values())
     return opened
+
+
+def keep_readable(opened: Opened, pool: Mapping[RecordKey, HeldRecord], desk: Desk, opened_at: int) -> None:
+    """Shut again what the agreement does not let its sender seal or this recipient read; the sender is named."""
+    answers: dict[tuple[str, frozenset[str], tuple[str, ...]], DecisionRecord] = {}
+    for key, payload in list(opened.payloads.items()):
+        member = desk.trust.member(pool[key].context.institution_id)
+        role = member.role if member is not None else ""
+        asked = role, frozenset(payload.fields), payload.indicators
+        if asked not in answers:
+            answers[asked] = desk.may_read(role, payload.fields, payload.indicators, opened_at)
+        if not answers[asked].allowed:
+            reason = f"{key[0]} sealed what the agreement does not let it send: {sentence(answers[asked])}"
+            opened.troubles.append(Trouble(key[0], reason, key))
+            opened.shut[key] = [reason]
+            del opened.payloads[key]
 
 
 def _too_few(quorum: Quorum, quoted: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from clients.charity.case_file import CaseFile, CaseRecord
 from clients.charity.office import QueueItem
 from clients.charity.words import counted
+from policies.decisions.record import DecisionRecord
 
 VERDICT_NAMES = {
     "unreviewed": "not reviewed",
@@ -73,6 +74,8 @@ def render_case(case: CaseFile) -> str:
         counts += "" if match.possession else ", for the score only"
         owners = ", ".join(case.records[number].institution_id for number in match.records)
         lines.append(f"  {match.name}  {match.kind} ({counts}): {owners}")
+    if case.opening.purpose:
+        lines += ["", f"Opened for the purpose {case.opening.purpose}, by {', '.join(case.opening.rules)}."]
     for record in case.records:
         lines += ["", *_record_lines(record)]
     if case.troubles:
@@ -80,6 +83,26 @@ def render_case(case: CaseFile) -> str:
     if case.holder_faults:
         lines += ["", "Key holders", *(f"  {sentence}" for sentence in case.holder_faults)]
     return "\n".join(lines)
+
+
+def render_decisions(records: Sequence[DecisionRecord]) -> str:
+    """Decisions that were taken here, a line each, oldest first."""
+    if not records:
+        return "Nothing was opened or exported here yet."
+    lines = [
+        (
+            moment(record.question.at),
+            record.question.action,
+            str(record.question.facts.get("purpose", "")),
+            "allowed" if record.allowed else "refused",
+            ", ".join(record.rules),
+        )
+        for record in records
+    ]
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[4]]) for line in lines
+    )
 
 
 def _record_lines(record: CaseRecord) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,40 @@ class CharityStore:
     def latest_reviews(self) -> dict[str, Review]:
         """The newest verdict on each alert that has one."""
         return {document["alert_id"]: Review(**document["reviews"][-1]) for document in self._all("review")}
+
+    def add_decision(self, document: dict[str, Any]) -> None:
+        """Keep a decision's record; there are as many as decisions, none is ever replaced."""
+        self._put("decision", secrets.token_hex(16), document)
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """Every decision's record, by the time of its question."""
+        return sorted(self._all("decision"), key=lambda document: int(document["at"]))
+
+    def add_event(self, event: str) -> None:
+        """Keep what the broker is still to be told for the hour's activity."""
+        name = secrets.token_hex(16)
+        self._put("event", name, {"name": name, "event": event})
+
+    def events(self) -> dict[str, str]:
+        """What the broker is still to be told, by names for `drop_events`."""
+        return {document["name"]: document["event"] for document in self._all("event")}
+
+    def drop_events(self, names: Iterable[str]) -> None:
+        """Forget events that the broker has been told."""
+        self._drop([("event", name) for name in names])
+
+    def forget(self, alert_ids: Iterable[str]) -> None:
+        """Erase the case files of alerts, and the verdicts and notes on them."""
+        self._drop([(collection, alert_id) for alert_id in alert_ids for collection in ("case", "review")])
+
+    def _drop(self, rows: list[tuple[str, str]]) -> None:
+        named = [(collection, self._name(collection, name)) for collection, name in rows]
+
+        def write(connection: Any) -> None:
+            for collection, name in named:
+                connection.execute(delete(_ROWS).where((_ROWS.c.collection == collection) & (_ROWS.c.name == name)))
+
+        run_in_transaction(self._engine, write)
 
     def _put(self, collection: str, name: str, document: dict[str, Any]) -> None:
         self._put_all(collection, {name: document})

@@ -13,12 +13,11 @@ from typing import Protocol
 from clients.log.source import LogSource
 from clients.log.store import CheckpointStore
 from crypto.signatures import SigningKey
-from policies.log.checkpoint import Checkpoint, CosignedCheckpoint, cosignature_line, log_key, origin_of, witness_name
+from policies.log.checkpoint import Checkpoint, CosignedCheckpoint, cosignature_line, witness_name
 from policies.log.errors import LogRefused
-from policies.log.signed_note import VerifierKey
+from policies.log.log_keys import LogKeys
 from policies.log.tiles import TileHashes
 from policies.log.witness import SplitViewFound, check_continues
-from policies.log.witness_policy import WitnessPolicy
 from policies.trust import Trust
 from runtime.clock import Clock, unix
 from runtime.exits import ExitCode, UserError
@@ -147,27 +146,6 @@ class WitnessDuty:
         else:
             self._continues(log, newest, shown, source)
         return cosigned
-
-
-@dataclass(frozen=True)
-class LogKeys:
-    """By what the agreement's log is known: origin, the log's key, the roster's witness policy."""
-
-    origin: str
-    key: VerifierKey
-    policy: WitnessPolicy
-
-    @classmethod
-    def of(cls, trust: Trust) -> LogKeys:
-        """What a trust says about the log; raises DocumentRefused without a roster, LogRefused for a bad policy."""
-        first = trust.agreements[0]
-        origin = origin_of(first.agreement_id, first.parties.broker)
-        return cls(origin, log_key(origin, trust.broker_key), WitnessPolicy.parse(trust.roster.witness_policy))
-
-    @property
-    def witnesses(self) -> tuple[VerifierKey, ...]:
-        """The keys of all witnesses."""
-        return tuple(self.policy.witnesses.values())
 
 
 class SplitViewReported(UserError):

@@ -38,6 +38,20 @@ class CosignatureSchema(MessageSchema[Cosignature]):
 
 
 @dataclass(frozen=True)
+class WitnessCheckpoint:
+    """The checkpoint that a witness keeps, with its cosignature: a signed note; None before the first."""
+
+    note: str | None = None
+
+
+class WitnessCheckpointSchema(MessageSchema[WitnessCheckpoint]):
+    """JSON form of WitnessCheckpoint."""
+
+    message_class = WitnessCheckpoint
+    note = Text(longest=2**20, allow_none=True, load_default=None)
+
+
+@dataclass(frozen=True)
 class LeafQuery:
     """Which leaf: its RFC 6962 leaf hash (32 bytes)."""
 

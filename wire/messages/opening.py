@@ -5,7 +5,7 @@ Knows forms and lengths; whether the evidence suffices is the opening rule's bus
 
 from dataclasses import dataclass
 
-from wire.fields import Ascending, HolderSet, Packed, Text, Whole, list_of
+from wire.fields import Ascending, HolderSet, Kind, Packed, Text, Timestamp, Whole, list_of
 from wire.messages.evaluation import CHUNK_LIMIT
 from wire.messages.message import MessageSchema
 
@@ -15,14 +15,24 @@ _LONGEST_ENTRY = 2 + 64 + 1 + 32 + 64
 _LONGEST_STATEMENT = 1024
 _LONGEST_PATH = 8 + 32 * 32
 _MOST_ENTRIES = 2000
+_LONGEST_LOG_PATH = 63 * 32
+_LONGEST_CHECKPOINT = 2**18
 
 
 @dataclass(frozen=True)
 class StatementEvidence:
-    """A submission statement and its institution's signature (64 bytes)."""
+    """A submission statement, its institution's signature (64 bytes), and where the log has it.
+
+    logged_at  when it was logged, Unix seconds: with the statement it makes the leaf
+    log_index  the leaf's place, from 0
+    log_path   the nodes (32 bytes each, packed) from the leaf to the root of the request's checkpoint
+    """
 
     statement: bytes
     signature: bytes
+    logged_at: int
+    log_index: int
+    log_path: bytes
 
 
 class StatementEvidenceSchema(MessageSchema[StatementEvidence]):
@@ -31,6 +41,9 @@ class StatementEvidenceSchema(MessageSchema[StatementEvidence]):
     message_class = StatementEvidence
     statement = Packed(min_length=1, max_length=_LONGEST_STATEMENT, required=True)
     signature = Packed(length=64, required=True)
+    logged_at = Timestamp(required=True)
+    log_index = Whole(required=True)
+    log_path = Packed(multiple_of=32, max_length=_LONGEST_LOG_PATH, required=True)
 
 
 @dataclass(frozen=True)
@@ -75,12 +88,18 @@ class EvidenceRecordSchema(MessageSchema[EvidenceRecord]):
 
 @dataclass(frozen=True)
 class OpeningRequest:
-    """Up to 512 records, and which of them (`open`, indexes into `records`) the recipient asks to have opened."""
+    """Up to 512 records, and which of them (`open`, indexes into `records`) the recipient asks to have opened.
+
+    purpose     the code of the agreement's purpose for which they are to be opened
+    checkpoint  the log's checkpoint, a signed note with its witnesses' cosignatures, that covers all statements
+    """
 
     epoch_id: bytes
     roster_version: int
     share_version: int
     holder_set: tuple[int, ...]
+    purpose: str
+    checkpoint: str
     statements: tuple[StatementEvidence, ...]
     records: tuple[EvidenceRecord, ...]
     open: tuple[int, ...]
@@ -94,6 +113,8 @@ class OpeningRequestSchema(MessageSchema[OpeningRequest]):
     roster_version = Whole(least=1, most=2**32 - 1, required=True)
     share_version = Whole(least=1, most=2**32 - 1, required=True)
     holder_set = HolderSet(required=True)
+    purpose = Kind(required=True)
+    checkpoint = Text(longest=_LONGEST_CHECKPOINT, required=True)
     statements = list_of(StatementEvidenceSchema, least=1, most=CHUNK_LIMIT)
     records = list_of(EvidenceRecordSchema, least=1, most=CHUNK_LIMIT)
     open = Ascending(most=CHUNK_LIMIT - 1, shortest=1, longest=CHUNK_LIMIT, required=True)

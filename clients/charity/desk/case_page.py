@@ -14,6 +14,7 @@ from clients.charity.desk.summary import Moment, moment, state_of, title_of, ver
 from clients.charity.rendering import VERDICT_NAMES
 from clients.charity.store import Review
 from clients.charity.words import counted, kind_name
+from policies.agreement.model import Purpose
 
 RECORDS_PAGE = 6
 TINTS = 6
@@ -94,6 +95,15 @@ class PastReview:
 
 
 @dataclass(frozen=True)
+class PurposeChoice:
+    """One purpose of the agreement for which records may be opened."""
+
+    code: str
+    text: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
 class CaseView:
     """The page of one alert."""
 
@@ -106,6 +116,9 @@ class CaseView:
     below_threshold: bool
     was_asked: bool
     can_open: bool
+    purposes: tuple[PurposeChoice, ...]
+    opened_for: str
+    opened_by: str
     rule: str
     matches: tuple[MatchView, ...]
     columns: tuple[Column, ...]
@@ -120,8 +133,13 @@ class CaseView:
     pages: int
 
 
-def present_case(case: CaseFile, reviews: Sequence[Review], page: int, now: int) -> CaseView:
-    """The page of an alert; records that are open come first, six of them side by side."""
+def present_case(
+    case: CaseFile, reviews: Sequence[Review], page: int, now: int, purposes: Sequence[Purpose]
+) -> CaseView:
+    """The page of an alert; records that are open come first, six of them side by side.
+
+    `purposes`: those for which the agreement lets this recipient open records.
+    """
     order = sorted(range(len(case.records)), key=lambda number: not case.records[number].is_open)
     pages = max(1, math.ceil(len(order) / RECORDS_PAGE))
     page = min(max(1, page), pages)
@@ -138,6 +156,11 @@ def present_case(case: CaseFile, reviews: Sequence[Review], page: int, now: int)
         below_threshold=not case.pairs and case.opened == 0,
         was_asked=case.opened_at > 0,
         can_open=any(not case.records[number].is_open for pair in case.pairs for number in (pair.left, pair.right)),
+        purposes=tuple(
+            PurposeChoice(purpose.code, purpose.text, purpose.code == case.opening.purpose) for purpose in purposes
+        ),
+        opened_for=next((one.text for one in purposes if one.code == case.opening.purpose), case.opening.purpose),
+        opened_by=", ".join(case.opening.rules),
         rule=case.rule,
         matches=tuple(_match(match, case) for match in case.matches),
         columns=tuple(_column(record, now) for record in records),

@@ -60,7 +60,7 @@ def alert(alert_id: str) -> str:
     office = _office()
     case, problem = _case(office, alert_id)
     page = request.args.get("page", 1, type=int)
-    view = present_case(case, office.store.reviews(alert_id), page, office.now)
+    view = present_case(case, office.store.reviews(alert_id), page, office.now, office.purposes())
     return render_template("alert.html", view=view, problem=problem)
 
 
@@ -69,7 +69,7 @@ def open_alert(alert_id: str) -> BaseResponse:
     """Show the key holders the evidence and keep what they open."""
     _known(alert_id)
     with current_app.extensions[LOCK]:
-        _office().open_alerts([alert_id])
+        _office().open_alerts([alert_id], purpose=request.form.get("purpose"))
     return redirect(url_for("desk.alert", alert_id=alert_id, _anchor="records"), 303)
 
 
@@ -87,10 +87,12 @@ def review_alert(alert_id: str) -> BaseResponse:
 @desk.get("/alerts/<alert_id>/case.json")
 def download_case(alert_id: str) -> Response:
     """The case file in the clear, for a referral."""
-    store = _office().store
+    office = _office()
+    store = office.store
     case = store.case(alert_id)
     if case is None:
         abort(404)
+    office.export([case], case.opening.purpose or None)
     document: dict[str, Any] = {**case.to_json(), "reviews": [asdict(each) for each in store.reviews(alert_id)]}
     content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     disposition = f'attachment; filename="case-{alert_id}.json"'
