@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
@@ -16,7 +16,8 @@ from broker.context import current_epoch
 from broker.matching.judge import shown_records
 from broker.matching.load import load_view
 from broker.matching.view import EpochView
-from broker.store import alerts, submissions
+from broker.receipts import received_at
+from broker.store import alerts, log, submissions
 from broker.store.alerts import AlertedRecord, StatementRow
 from broker.store.components import AlertRow
 from broker.store.schema import CLOSED, PART_RECORDS, RAISED, RECORD_SPAN
@@ -24,6 +25,8 @@ from crypto import merkle
 from crypto.encoding import u32
 from crypto.records import unpack_records
 from crypto.tags import Entry
+from policies.log.leaves import submission_leaf
+from policies.log.tree import leaf_hash
 from policies.opening_rule import opening
 from policies.trust import Trust
 from wire.messages.alerts import AlertDetail, AlertDetails, AlertList, AlertRecord, AlertStatement, AlertSummary
@@ -69,7 +72,7 @@ def alert_detail(connection: Connection, trust: Trust, alert_id: str, offset: in
         epoch_id=trust.epoch_id,
         raised_at=row.raised_at or 0,
         changed_at=row.changed_at,
-        statements=tuple(_statement(view, statement) for statement in statements),
+        statements=tuple(_statements(connection, view, statements)),
         records=tuple(_records(connection, view, records, statements, places)),
         total=row.records,
         offset=offset,
@@ -146,11 +149,19 @@ def _summary(row: AlertRow, epoch_id: bytes) -> AlertSummary:
     )
 
 
-def _statement(view: EpochView, row: StatementRow) -> AlertStatement:
-    """A statement with all of its sealed secrets: only over all of them does a record's sealed_ref hold."""
+def _statements(connection: Connection, view: EpochView, rows: Sequence[StatementRow]) -> Iterator[AlertStatement]:
+    """Statements with all of their sealed secrets (only over all of them does a record's sealed_ref hold) and where
+
+    their leaves stand in the log.
+    """
     schema = schema_of(SealedSecretMessage)
-    sealed = [schema.load(each) for each in json.loads(row.sealed)]
-    return AlertStatement(row.statement, row.signature, view.institutions[row.institution], tuple(sealed))
+    times = [received_at(row.receipt) for row in rows]
+    hashes = [leaf_hash(submission_leaf(row.statement, at)) for row, at in zip(rows, times, strict=True)]
+    places = log.places_of(connection, hashes)
+    for row, at, found in zip(rows, times, hashes, strict=True):
+        sealed = tuple(schema.load(each) for each in json.loads(row.sealed))
+        institution_id = view.institutions[row.institution]
+        yield AlertStatement(row.statement, row.signature, institution_id, sealed, at, places.get(found))
 
 
 def _records(

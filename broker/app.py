@@ -8,9 +8,11 @@ from __future__ import annotations
 from flask import Flask
 from sqlalchemy import Engine
 
-from broker.api import alerts, documents, status, submissions, withdrawals
+from broker.api import alerts, audit, documents, log, status, submissions, withdrawals
 from broker.context import EXTENSION, BrokerContext
 from broker.directory import Directory
+from broker.log.sequencer import Sequencer, make_signer
+from broker.rulings import keep_decision, make_authorise
 from broker.settings import BrokerSettings, check_separation
 from broker.store.schema import nonce
 from crypto.signatures import SigningKey
@@ -23,7 +25,15 @@ from wire.access import Caller
 from wire.service import create_service
 
 MIGRATIONS = "broker.store"
-RESOURCES = (submissions.resource, withdrawals.resource, documents.resource, status.resource, alerts.resource)
+RESOURCES = (
+    submissions.resource,
+    withdrawals.resource,
+    documents.resource,
+    status.resource,
+    alerts.resource,
+    log.resource,
+    audit.resource,
+)
 
 
 def create_app(
@@ -35,10 +45,10 @@ def create_app(
     engine: Engine | None = None,
     insecure_single_operator: bool = False,
 ) -> Flask:
-    """The application of a broker whose database is migrated and holds the pinned enrolment.
+    """The application of a broker whose database is migrated and holds the pinned agreement.
 
     Raises UserError where the settings name a key holder's key file, DocumentRefused where the database does not hold
-    the enrolment whose 32-byte hash is pinned, or the signing key is not the one that it names.
+    the agreement whose 32-byte hash is pinned, or the signing key is not the one that it names.
     """
     check_separation(settings, insecure_single_operator=insecure_single_operator)
     clock = clock or SystemClock()
@@ -46,7 +56,7 @@ def create_app(
     directory = Directory(engine, pinned_hash)
     trust = directory.trust()
     if trust.broker_key != signing_key.public_key:
-        raise DocumentRefused("The broker's key file does not hold the signing key that the enrolment names.")
+        raise DocumentRefused("The broker's key file does not hold the signing key that the agreement names.")
 
     def resolve(party_id: str, key_id_hex: str) -> Caller | None:
         found = directory.trust().caller(party_id, key_id_hex)
@@ -57,7 +67,7 @@ def create_app(
         signing_key=signing_key,
         party_id=BROKER,
         resolve=resolve,
-        base_url=settings.base_url or trust.enrolment.broker.address,
+        base_url=settings.base_url or trust.agreement.broker.address,
         clock=clock,
         engine=engine,
         nonce_table=nonce,
@@ -69,6 +79,9 @@ def create_app(
             "epoch": lambda: None if directory.trust().is_ready else "there is no signed epoch with a roster yet",
         },
         metrics_from=settings.metrics_from,
+        authorise=make_authorise(directory.trust, clock),
+        on_effect=keep_decision,
     )
-    app.extensions[EXTENSION] = BrokerContext(engine, clock, directory, signing_key)
+    sequencer = Sequencer(engine, clock, make_signer(trust, signing_key))
+    app.extensions[EXTENSION] = BrokerContext(engine, clock, directory, signing_key, sequencer)
     return app

@@ -5,15 +5,25 @@ Thin: options in, one call, a result out. The work is elsewhere.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from broker.app import MIGRATIONS
+from broker.children import ChildProcess, Children
 from broker.directory import Directory, kept_documents
 from broker.settings import BrokerSettings, check_separation
-from broker.startup import WorkerProcess, home_of, make_app, open_library, prepare_database, run_worker, take_in
+from broker.startup import (
+    home_of,
+    make_app,
+    open_library,
+    prepare_database,
+    run_log,
+    run_worker,
+    take_in,
+)
 from broker.store.caps import crowd_sizes, entries_set_aside, excess_across_groups
 from broker.store.epochs import epoch_number
 from broker.store.overview import overview
@@ -52,7 +62,7 @@ def broker() -> None:
 def init_command(home: Path, database_url: str, bind: str) -> None:
     """Write broker.toml, make the database and take in the home's documents.
 
-    Before: `crosslight enrolment keys broker broker --home HOME`, and `crosslight enrolment pin` in the same home.
+    Before: `crosslight party keys broker broker --home HOME`, and `crosslight agreement pin` in the same home.
     """
     home_of(home)
     path = home / BrokerSettings.FILE
@@ -64,7 +74,7 @@ def init_command(home: Path, database_url: str, bind: str) -> None:
     engine, pinned_hash = prepare_database(read_settings(BrokerSettings, home))
     trust = Directory(engine, pinned_hash).trust()
     emit(
-        {"settings": str(path), "enrolment_hash": pinned_hash.hex(), "ready": trust.is_ready},
+        {"settings": str(path), "agreement_hash": pinned_hash.hex(), "ready": trust.is_ready},
         f"The broker in {home} is set up"
         + ("." if trust.is_ready else "; an epoch and a roster are still to be accepted."),
     )
@@ -80,14 +90,19 @@ def init_command(home: Path, database_url: str, bind: str) -> None:
 )
 @passphrase_option
 def serve_command(home: Path, with_worker: bool, insecure_single_operator: bool, passphrase_file: Path | None) -> None:
-    """Answer requests until told to stop. Alerts come from `broker worker`, which must run as well."""
+    """Answer requests until told to stop. Alerts come from `broker worker`, which must run as well.
+
+    The keeper of the log, `broker log`, is started beside the server and ends with it.
+    """
     settings = read_settings(BrokerSettings, home_of(home))
     check_separation(settings, insecure_single_operator=insecure_single_operator)
     if settings.holder_key_file is not None:
         say("WARNING: one operator runs broker and key holder. Use made-up data only.")
-    app = make_app(settings, read_passphrase(passphrase_file), insecure_single_operator=insecure_single_operator)
+    passphrase = read_passphrase(passphrase_file)
+    app = make_app(settings, passphrase, insecure_single_operator=insecure_single_operator)
     configure_logging("broker")
-    worker = WorkerProcess(home)
+    worker = [ChildProcess("worker", home)] if with_worker else []
+    children = Children([ChildProcess("log", home, passphrase), *worker])
     serve(
         lambda: app,
         settings.bind,
@@ -95,8 +110,8 @@ def serve_command(home: Path, with_worker: bool, insecure_single_operator: bool,
         settings.threads,
         certfile=settings.certificate,
         keyfile=settings.certificate_key,
-        when_ready=worker.start if with_worker else None,
-        on_exit=worker.terminate if with_worker else None,
+        when_ready=children.start,
+        on_exit=children.terminate,
     )
 
 
@@ -107,6 +122,21 @@ def serve_command(home: Path, with_worker: bool, insecure_single_operator: bool,
 def worker_command(home: Path, once: bool, parent: int | None) -> None:
     """Match what was committed, take back what ended. Needs no key; may be killed at any time and started again."""
     run_worker(read_settings(BrokerSettings, home_of(home)), once=once, parent=parent)
+
+
+@broker.command("log")
+@_home
+@click.option("--once", is_flag=True, help="Do all there is to do, then end.")
+@click.option("--parent", type=int, hidden=True, help="End when this process, which started it, is gone.")
+@click.option("--passphrase-from-pipe", is_flag=True, hidden=True, help="Read the passphrase from standard input.")
+@passphrase_option
+def log_command(
+    home: Path, once: bool, parent: int | None, passphrase_from_pipe: bool, passphrase_file: Path | None
+) -> None:
+    """Keep the log: give leaves their places, sign checkpoints, ask witnesses. `broker serve` starts this by itself."""
+    settings = read_settings(BrokerSettings, home_of(home))
+    passphrase = sys.stdin.read() if passphrase_from_pipe else read_passphrase(passphrase_file)
+    run_log(settings, passphrase, once=once, parent=parent)
 
 
 @broker.command("migrate")
@@ -124,7 +154,7 @@ def migrate_command(home: Path) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def accept_command(home: Path, files: tuple[Path, ...]) -> None:
-    """Verify signed documents (an epoch, a roster) against the pinned enrolment, and keep them."""
+    """Verify signed documents (an epoch, a roster) against the pinned agreement, and keep them."""
     settings = read_settings(BrokerSettings, home_of(home))
     engine, pinned_hash = prepare_database(settings)
     directory = Directory(engine, pinned_hash)

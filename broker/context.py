@@ -12,8 +12,10 @@ from flask import current_app
 from sqlalchemy import Connection, Engine
 
 from broker.directory import Directory
+from broker.log.sequencer import Sequencer
 from broker.store.epochs import InstitutionRow, epoch_number, find_institution
 from crypto.signatures import SigningKey
+from policies.log.witness_policy import WitnessPolicy
 from policies.trust import Trust
 from runtime.clock import Clock, unix
 from wire.problems import Problem
@@ -29,6 +31,7 @@ class BrokerContext:
     clock: Clock
     directory: Directory
     signing_key: SigningKey = field(repr=False)
+    sequencer: Sequencer = field(repr=False)
 
     @property
     def now(self) -> int:
@@ -41,6 +44,10 @@ class BrokerContext:
         if not trust.is_ready:
             raise Problem(503, "not-ready", "not ready", "The broker has no signed epoch and roster yet.")
         return trust
+
+    def witness_policy(self) -> WitnessPolicy:
+        """Whose cosignatures count, and how many a checkpoint needs; raises Problem 503 as `trust` does."""
+        return WitnessPolicy.parse(self.trust().roster.witness_policy)
 
 
 def broker_context() -> BrokerContext:
@@ -57,10 +64,15 @@ def current_epoch(connection: Connection, trust: Trust) -> int:
 
 
 def calling_institution(
-    connection: Connection, epoch: int, institution_id: str, *, lock: bool = False
+    connection: Connection, epoch: int, institution_id: str, *, lock: bool = False, suspended_too: bool = False
 ) -> InstitutionRow:
-    """The institution of the newest roster with this id; raises Problem 403 where there is none."""
+    """The institution of the newest roster with this id; raises Problem 403 where there is none.
+
+    One that is suspended counts as none, unless `suspended_too`: it may take its records back.
+    """
     row = find_institution(connection, epoch, institution_id, lock=lock)
-    if row is None or not row.active:
-        raise Problem(403, "not-a-member", "not a member", "The newest roster does not name this institution.")
+    if row is None or not (row.active or suspended_too):
+        raise Problem(
+            403, "not-a-member", "not a member", "The newest roster does not name this institution, or it is suspended."
+        )
     return row

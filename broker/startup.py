@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -18,26 +16,25 @@ from sqlalchemy import Engine
 
 from broker.app import MIGRATIONS, create_app
 from broker.directory import Directory
+from broker.log.service import LogService
 from broker.settings import BrokerSettings
 from broker.worker import Worker
 from crypto.keyfiles import read_key_file
 from crypto.signatures import SigningKey
 from policies.documents import SignedDocument
-from policies.errors import DocumentRefused
+from policies.establish import in_order
 from policies.library import FOLDER, DocumentLibrary
 from runtime.clock import SystemClock, unix
-from runtime.console import PASSPHRASE_VARIABLE
 from runtime.database import open_engine, run_in_transaction
 from runtime.exits import ExitCode, UserError
 from runtime.logs import configure_logging
 from runtime.migrations import migrate
 
 SIGNING = "signing"
-_ORDER = {"enrolment": 0, "epoch": 1, "roster": 2}
 
 
 def open_library(settings: BrokerSettings) -> DocumentLibrary:
-    """The documents in the broker's home, under the pin that the settings or `enrolment pin` give."""
+    """The documents in the broker's home, under the pin that the settings or `agreement pin` give."""
     return DocumentLibrary(settings.home / FOLDER, settings.expected_hash)
 
 
@@ -48,7 +45,7 @@ def prepare_database(settings: BrokerSettings) -> tuple[Engine, bytes]:
     engine = open_engine(settings.database, pool_size=max(8, settings.threads + 2))
     migrate(engine, MIGRATIONS)
     directory = Directory(engine, pinned_hash)
-    for signed in sorted(library.documents(), key=_place):
+    for signed in in_order(library.documents()):
         take_in(engine, directory, signed)
     return engine, pinned_hash
 
@@ -59,15 +56,21 @@ def take_in(engine: Engine, directory: Directory, signed: SignedDocument) -> boo
     return run_in_transaction(engine, lambda connection: directory.accept(connection, signed, now))
 
 
-def make_app(settings: BrokerSettings, passphrase: str, *, insecure_single_operator: bool) -> Flask:
-    """The application, with the signing key out of the key file; raises UserError."""
+def read_signing_key(settings: BrokerSettings, passphrase: str) -> SigningKey:
+    """The broker's signing key out of its key file; raises UserError."""
     key_ring = read_key_file(settings.key_file, passphrase)
     if SIGNING not in key_ring:
         raise UserError(f"The key file {settings.key_file} holds no signing key.", ExitCode.KEYS)
+    return SigningKey(key_ring[SIGNING])
+
+
+def make_app(settings: BrokerSettings, passphrase: str, *, insecure_single_operator: bool) -> Flask:
+    """The application, with the signing key out of the key file; raises UserError."""
+    signing_key = read_signing_key(settings, passphrase)
     engine, pinned_hash = prepare_database(settings)
     return create_app(
         settings,
-        signing_key=SigningKey(key_ring[SIGNING]),
+        signing_key=signing_key,
         pinned_hash=pinned_hash,
         engine=engine,
         insecure_single_operator=insecure_single_operator,
@@ -82,47 +85,40 @@ def run_worker(settings: BrokerSettings, *, once: bool = False, parent: int | No
     if once:
         worker.finish()
         return
+    stop = _until_told(parent)
+    structlog.get_logger().info("worker started")
+    worker.run(stop, settings.idle_seconds)
+
+
+def run_log(settings: BrokerSettings, passphrase: str, *, once: bool = False, parent: int | None = None) -> None:
+    """Keep the log until told to stop, or until the process `parent` is gone; `once`: until all is done. UserError."""
+    configure_logging("broker-log")
+    signing_key = read_signing_key(settings, passphrase)
+    engine, pinned_hash = prepare_database(settings)
+    trust = Directory(engine, pinned_hash).trust
+    service = LogService(engine, trust, SystemClock(), signing_key, ca_file=settings.ca_file)
+    if once:
+        service.run_once()
+        return
+    stop = _until_told(parent)
+    structlog.get_logger().info("log keeper started")
+    service.run(stop)
+
+
+def _until_told(parent: int | None) -> threading.Event:
+    """An event that is set by SIGTERM and SIGINT, and when the process `parent` is gone."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if parent is not None:
         threading.Thread(target=_stop_without_parent, args=(stop, parent), daemon=True).start()
-    structlog.get_logger().info("worker started")
-    worker.run(stop, settings.idle_seconds)
-
-
-class WorkerProcess:
-    """The matching worker as a child of the serving process, which it outlives by at most a second."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it. It needs no key, so the passphrase is not among what it inherits."""
-        command = [sys.executable, "-m", "broker", "worker", "--home", str(self._home.absolute())]
-        environment = {name: value for name, value in os.environ.items() if name != PASSPHRASE_VARIABLE}
-        # Our own interpreter and module; the home is a path that the operator gave.
-        self._process = subprocess.Popen([*command, "--parent", str(os.getpid())], env=environment)  # noqa: S603
-
-    def terminate(self) -> None:
-        """Tell it to stop after the step that it is at."""
-        if self._process is not None:
-            self._process.terminate()
+    return stop
 
 
 def _stop_without_parent(stop: threading.Event, parent: int) -> None:
     while not stop.wait(1.0):
         if os.getppid() != parent:
             stop.set()
-
-
-def _place(signed: SignedDocument) -> tuple[int, int]:
-    """Documents in the order in which they build on one another; raises DocumentRefused for what is none of them."""
-    if signed.type not in _ORDER:
-        raise DocumentRefused(f"A broker keeps no {signed.type} document.")
-    number = signed.document.get("version" if signed.type == "roster" else "number", 0)
-    return _ORDER[signed.type], number if isinstance(number, int) else 0
 
 
 def home_of(path: Path) -> Path:

@@ -19,6 +19,8 @@ from sqlalchemy import Engine, text
 
 from broker.app import MIGRATIONS, create_app
 from broker.directory import Directory
+from broker.log.keeper import Keeper
+from broker.log.sequencer import Sequencer, make_signer
 from broker.settings import BrokerSettings
 from broker.worker import Worker
 from crypto import envelopes, merkle, records, sealing, tags
@@ -62,6 +64,7 @@ class BrokerWorld:
     clock: MovableClock
     app: Flask
     worker: Worker
+    keeper: Keeper
     seqs: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -140,8 +143,10 @@ class BrokerWorld:
         return receipt
 
     def work(self) -> None:
-        """Let the worker do all there is."""
+        """Let the worker and the log's keeper do all there is."""
+        self.keeper.finish()
         self.worker.finish()
+        self.keeper.finish()
 
     def alerts(self, recipient_id: str = "charity") -> list[AlertSummary]:
         """All alerts that a recipient sees."""
@@ -176,17 +181,19 @@ def build_broker(
     engine = open_engine(database_url)
     migrate(engine, MIGRATIONS)
     clock = MovableClock(now)
-    directory = Directory(engine, agreement.enrolment.hash)
+    directory = Directory(engine, agreement.agreement.hash)
     for signed in agreement.documents:
         run_in_transaction(engine, lambda connection, signed=signed: directory.accept(connection, signed, now))
     app = create_app(
         settings or BrokerSettings(),
         signing_key=agreement.parties["broker"].signing_key,
-        pinned_hash=agreement.enrolment.hash,
+        pinned_hash=agreement.agreement.hash,
         clock=clock,
         engine=engine,
     )
-    return BrokerWorld(agreement, engine, clock, app, Worker(engine, directory.trust, clock))
+    sequencer = Sequencer(engine, clock, make_signer(agreement.trust, agreement.parties["broker"].signing_key))
+    keeper = Keeper(engine, directory.trust, clock, sequencer)
+    return BrokerWorld(agreement, engine, clock, app, Worker(engine, directory.trust, clock), keeper)
 
 
 def opening_message(submission: Submission) -> OpenSubmission:

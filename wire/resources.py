@@ -117,7 +117,10 @@ def is_ruled_on(app: Flask, rule: str, method: str) -> bool:
 
 
 def _schema(message: Any) -> Any:
-    if message is None or isinstance(message, Schema) or (isinstance(message, type) and issubclass(message, Schema)):
+    # A dict describes what is no JSON, such as a tile: such a view answers with a response of its own.
+    if message is None or isinstance(message, (Schema, dict)):
+        return message
+    if isinstance(message, type) and issubclass(message, Schema):
         return message
     return schema_of(message)
 
@@ -146,11 +149,12 @@ class _Api(flask_smorest.Api):  # type: ignore[misc]
 def create_api(app: Flask, title: str, base_url: str) -> Any:
     """Attach an empty OpenAPI document to the application and return flask-smorest's object for it."""
     app.config.update(API_TITLE=title, API_VERSION="v1", OPENAPI_VERSION="3.1.0")
-    app.url_map.converters.update(hex=HexConverter, identifier=IdentifierConverter)
+    app.url_map.converters.update(hex=HexConverter, identifier=IdentifierConverter, tile=TileConverter)
     api = _Api(app, spec_kwargs={"servers": [{"url": base_url}]})
     api.register_field(Packed, "string", None)
     api.register_converter(HexConverter, _hex_schema)
     api.register_converter(IdentifierConverter, _identifier_schema)
+    api.register_converter(TileConverter, _tile_schema)
     api.spec.components.security_scheme(
         _SECURITY_SCHEME,
         {
@@ -220,6 +224,16 @@ class IdentifierConverter(BaseConverter):
         if value in (".", ".."):
             raise NoMatch
         return value
+
+
+class TileConverter(BaseConverter):
+    """`<tile:place>`: the last part of a tile's path, such as x001/x234/067.p/12 (C2SP tlog-tiles)."""
+
+    regex = r"(?:x[0-9]{3}/){0,4}[0-9]{3}(?:\.p/[1-9][0-9]{0,2})?"
+
+
+def _tile_schema(converter: TileConverter) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{converter.regex}$"}
 
 
 def _hex_schema(converter: HexConverter) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def newest_cosigned() -> Response:
         return _note(checkpoints.newest_cosigned(connection, policy, broker.now))
 
 
-@resource.route(f"/tile/<int(max={HIGHEST_LEVEL}):level>/<path:place>", methods=["GET"])
+@resource.route(f"/tile/<int(max={HIGHEST_LEVEL}):level>/<tile:place>", methods=["GET"])
 @public(action="read-log")
 @resource.response(200, _TILE, content_type=_BYTES)
 def hash_tile(level: int, place: str) -> Response:
@@ -60,7 +60,7 @@ def hash_tile(level: int, place: str) -> Response:
         return _tile(tree.hash_tile(connection, level, found.tile, found.width))
 
 
-@resource.route("/tile/entries/<path:place>", methods=["GET"])
+@resource.route("/tile/entries/<tile:place>", methods=["GET"])
 @public(action="read-log")
 @resource.response(200, _TILE, content_type=_BYTES)
 def entry_bundle(place: str) -> Response:

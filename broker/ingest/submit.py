@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from broker.context import calling_institution, current_epoch
 from broker.ingest.opening import check_opening, check_sealed, check_statement
 from broker.ingest.parts import CheckedPart, Expected
+from broker.log.append import append
 from broker.receipts import make_receipt, read_receipt
 from broker.store import submissions
 from broker.store.epochs import InstitutionRow, kind_names, set_last_seq
@@ -22,6 +23,7 @@ from crypto import merkle
 from crypto.envelopes import envelope_length
 from crypto.signatures import SigningKey
 from crypto.statements import SubmissionStatement
+from policies.log.leaves import submission_leaf
 from policies.trust import Trust
 from wire.messages.message import schema_of
 from wire.messages.submission import OpenSubmission, Receipt, SealedSecretMessage, SubmissionStatus
@@ -113,7 +115,7 @@ def expected_of_part(
         envelope_length=envelope_length(trust.epoch.padded_size),
         kinds=trust.kinds,
         kind_numbers={name: number for number, name in kind_names(connection, epoch).items()},
-        record_lifetime=trust.enrolment.terms.record_lifetime,
+        record_lifetime=trust.agreement.terms.record_lifetime,
         not_after=trust.epoch.not_after,
         now=now,
     )
@@ -194,6 +196,7 @@ def commit_submission(
     )
     submissions.commit_submission(connection, epoch, found.submission, receipt)
     set_last_seq(connection, epoch, institution.institution, statement.seq)
+    append(connection, submission_leaf(encoded, now))
     return read_receipt(receipt)
 
 

@@ -10,12 +10,14 @@ from sqlalchemy import Connection
 from broker.context import calling_institution, current_epoch
 from broker.ingest.opening import check_statement
 from broker.ingest.submit import check_next_seq
+from broker.log.append import append
 from broker.receipts import make_receipt, read_receipt
 from broker.store import endings
 from broker.store.endings import WithdrawalRow
 from broker.store.epochs import set_last_seq
 from crypto.signatures import SigningKey
 from crypto.statements import WithdrawalStatement
+from policies.log.leaves import withdrawal_leaf
 from policies.trust import Trust
 from wire.messages.submission import Receipt
 from wire.messages.withdrawal import SignedStatement
@@ -38,7 +40,7 @@ def apply_withdrawal(
     statement = WithdrawalStatement.decode(message.statement)
     check_statement(statement, message.statement, message.signature, institution_id, trust)
     epoch = current_epoch(connection, trust)
-    institution = calling_institution(connection, epoch, institution_id, lock=True)
+    institution = calling_institution(connection, epoch, institution_id, lock=True, suspended_too=True)
     number = institution.institution
     applied = endings.find_withdrawal(connection, epoch, number, statement.seq)
     if applied is not None:
@@ -59,4 +61,5 @@ def apply_withdrawal(
     row = WithdrawalRow(statement.seq, message.statement, message.signature, receipt)
     endings.store_withdrawal(connection, epoch, number, row)
     set_last_seq(connection, epoch, number, statement.seq)
+    append(connection, withdrawal_leaf(message.statement, now))
     return read_receipt(receipt)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Table, func, select
 
+from broker.store.activity import count_waiting
+from broker.store.log import log_size
+from broker.store.log_schema import log_cosignature, log_pending
 from broker.store.schema import RAISED, alert, entry, record, removal, set_aside, submission, tombstone
 from broker.store.submissions import count_unmatched
 
@@ -22,6 +25,10 @@ def overview(connection: Connection, epoch: int) -> dict[str, int]:
         "entries_set_aside": _count(connection, set_aside, epoch),
         "tombstones": _count(connection, tombstone, epoch),
         "alerts_raised": connection.execute(raised).scalar_one(),
+        "log_size": log_size(connection),
+        "leaves_waiting": connection.execute(select(func.count()).select_from(log_pending)).scalar_one(),
+        "last_cosigned_size": connection.execute(select(func.max(log_cosignature.c.size))).scalar_one() or 0,
+        "activity_waiting": count_waiting(connection),
     }
 
 

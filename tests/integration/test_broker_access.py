@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
+from broker.api.audit import WITNESSES
 from broker.api.documents import EVERYBODY
 from crypto.signatures import SigningKey
 from tests.brokers import BASE_URL, BrokerWorld, build_broker
@@ -29,15 +30,44 @@ MATRIX: Mapping[tuple[str, str], object] = {
     ("GET", "/v1/alerts"): RECIPIENT,
     ("GET", "/v1/alerts/details"): RECIPIENT,
     ("GET", "/v1/alerts/<hex(16):alert>"): RECIPIENT,
+    ("GET", "/log/checkpoint"): PUBLIC,
+    ("GET", "/log/cosigned"): PUBLIC,
+    ("GET", "/log/tile/<int(max=63):level>/<tile:place>"): PUBLIC,
+    ("GET", "/log/tile/entries/<tile:place>"): PUBLIC,
+    ("POST", "/v1/log/cosignatures"): frozenset(WITNESSES),
+    ("GET", "/v1/log/leaves"): frozenset(WITNESSES),
+    ("GET", "/v1/log/withdrawals/<identifier:institution>/<int(min=1, max=9007199254740991):seq>"): frozenset(
+        {"holder", "auditor"}
+    ),
+    ("GET", "/v1/activity"): frozenset({"recipient", "auditor"}),
+    ("POST", "/v1/activity"): frozenset({"recipient", "holder"}),
+    ("GET", "/v1/audit/caps"): frozenset({"broker", "auditor"}),
     ("GET", "/v1/documents"): frozenset(EVERYBODY),
     ("POST", "/v1/documents"): frozenset(EVERYBODY),
 }
-PARTIES = {"institution": "bank-a", "recipient": "charity", "holder": "holder1", "broker": "broker"}
+PARTIES = {
+    "institution": "bank-a",
+    "recipient": "charity",
+    "holder": "holder1",
+    "broker": "broker",
+    "auditor": "regulator",
+}
+FILLED = {
+    "<hex(16):key>": "00" * 16,
+    "<hex(16):alert>": "00" * 16,
+    "<int(max=1048575):part>": "0",
+    "<int(max=63):level>": "0",
+    "<tile:place>": "000.p/1",
+    "<identifier:institution>": "bank-a",
+    "<int(min=1, max=9007199254740991):seq>": "1",
+}
 
 
 @pytest.fixture
 def broker(sqlite_url: str) -> BrokerWorld:
-    return build_broker(sqlite_url)
+    broker = build_broker(sqlite_url)
+    broker.work()
+    return broker
 
 
 def test_the_matrix_names_every_route_and_nothing_else(broker: BrokerWorld) -> None:
@@ -45,8 +75,10 @@ def test_the_matrix_names_every_route_and_nothing_else(broker: BrokerWorld) -> N
 
 
 def call(broker: BrokerWorld, method: str, rule: str, party_id: str | None, key: SigningKey | None) -> int:
-    filled = rule.replace("<hex(16):key>", "00" * 16).replace("<hex(16):alert>", "00" * 16)
-    url = BASE_URL + filled.replace("<int(max=1048575):part>", "0")
+    filled = rule
+    for variable, value in FILLED.items():
+        filled = filled.replace(variable, value)
+    url = BASE_URL + filled
     headers: dict[str, str] = {}
     body = b"{}" if method in ("POST", "PUT") else b""
     if party_id is not None and key is not None:

@@ -89,7 +89,7 @@ def test_a_worker_killed_at_random_moments_ends_where_an_undisturbed_one_does(tm
     # The program reads the machine's clock: an agreement for now.
     now = int(time.time())
     agreement = make_world(
-        members=FOUR_GROUPS, addresses={"broker": BASE_URL}, not_before=now - DAY, not_after=now + 90 * DAY
+        members=FOUR_GROUPS, addresses={"broker": BASE_URL}, not_before=now - DAY, not_after=now + 89 * DAY
     )
     undisturbed = build_broker(f"sqlite:///{tmp_path / 'undisturbed.sqlite'}", agreement=agreement, now=now)
     send_everything(undisturbed)

@@ -6,7 +6,7 @@ from tests.brokers import BASE_URL, build_broker
 from tests.signed_schemathesis import check_operation, operations
 
 
-@pytest.mark.parametrize("party", ["bank-a", "charity", "holder1", "broker"])
+@pytest.mark.parametrize("party", ["bank-a", "charity", "holder1", "broker", "regulator"])
 def test_every_answer_of_the_broker_is_declared(sqlite_url: str, party: str) -> None:
     broker = build_broker(sqlite_url)
     submission = broker.submit("bank-a", [{"phone": "+441"}])
