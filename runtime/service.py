@@ -65,7 +65,8 @@ def _record_requests(app: Flask, name: str) -> None:
         route = request.url_rule.rule if request.url_rule is not None else "(none)"
         method = request.method if request.method in _METHODS else "(other)"
         response.headers["X-Request-Id"] = g.request_id
-        response.headers["Cache-Control"] = "no-store"
+        # Nothing is kept by caches but what says of itself that it may be, such as a log's tiles.
+        response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"
         count_request(name, method, route, response.status_code, seconds)
         if route not in SHELL_ROUTES:

@@ -81,7 +81,7 @@ def roster_leaf(document: Mapping[str, Any], at: int) -> bytes:
 
 def suspension_leaf(document: Mapping[str, Any], at: int) -> bytes:
     """A party was suspended, or its suspension lifted. The reason stays in the document."""
-    return _document_leaf("suspension", document, at, "party_id", "number", "suspended")
+    return _document_leaf("suspension", document, at, "party_id", "by", "number", "suspended")
 
 
 def departure_leaf(document: Mapping[str, Any], at: int, records: int) -> bytes:
