@@ -87,9 +87,14 @@ def signature_report(signed: SignedDocument, keys: Mapping[str, bytes]) -> dict[
     return {"hash": signed.hash.hex(), "valid": sorted(valid), "missing": sorted(set(keys) - valid)}
 
 
-def sign_file(file: Path, signed: SignedDocument, home: PartyHome, purpose: str, ring: KeyRing) -> None:
-    """Add the party's signature for `purpose` to the document, write it back to its file, and say so."""
-    signed = home.sign(signed, purpose, ring)
+def sign_file(
+    file: Path, signed: SignedDocument, home: PartyHome, purpose: str, ring: KeyRing, under: bytes | None = None
+) -> None:
+    """Add the party's signature for `purpose` to the document, write it back to its file, and say so.
+
+    `under` is the public key (32 bytes) that it must hold under, where that may be an earlier one of the party.
+    """
+    signed = home.sign(signed, purpose, ring, under)
     write_document_file(file, signed)
     emit(
         {"file": str(file), "hash": signed.hash.hex(), "party_id": home.card.party_id},

@@ -20,6 +20,9 @@ from runtime.exits import ExitCode, UserError
 
 SIGNED_FILE = "signed.json"
 
+RETIRED = "signing.retired."
+"""Begins the names of earlier signing keys: the agreement names one until an amendment names the key that followed."""
+
 Passphrase = Callable[[], str]
 """Gives the key file's passphrase, asking for it only when called."""
 
@@ -66,18 +69,29 @@ class PartyHome:
             raise UserError(f"{self.key_file} already holds a key named {name}.", ExitCode.KEYS)
         write_key_file(self.key_file, ring.with_secrets({name: secret}), passphrase)
 
-    def sign(self, signed: SignedDocument, place: str, ring: KeyRing) -> SignedDocument:
+    def sign(self, signed: SignedDocument, place: str, ring: KeyRing, under: bytes | None = None) -> SignedDocument:
         """Add the party's signature, and remember what was signed in `place` ("epoch 1", "roster 2 of ...").
 
-        Raises DocumentRefused if another document was signed in the same place before: two such documents would be a
-        fork that this party is answerable for.
+        `under` is the public key (32 bytes) that the signature must hold under, where that may be an earlier one of
+        the party. Raises DocumentRefused if another document was signed in the same place before: two such documents
+        would be a fork that this party is answerable for.
         """
+        key = SigningKey(ring["signing"]) if under is None else self._key_under(under, ring)
         self._remember(place, document_hash(signed.document).hex())
-        return sign_document(signed, self.card.party_id, SigningKey(ring["signing"]))
+        return sign_document(signed, self.card.party_id, key)
 
     def sign_freely(self, document: Document, ring: KeyRing) -> SignedDocument:
         """A document of the party's own with its signature, where no place can be taken twice."""
         return sign_document(document, self.card.party_id, SigningKey(ring["signing"]))
+
+    def _key_under(self, public_key: bytes, ring: KeyRing) -> SigningKey:
+        names = [name for name in ring if name == "signing" or name.startswith(RETIRED)]
+        for key in (SigningKey(ring[name]) for name in names):
+            if key.public_key == public_key:
+                return key
+        raise DocumentRefused(
+            f"{self.key_file} does not hold the key under which the agreement names {self.card.party_id}."
+        )
 
     def _remember(self, place: str, document: str) -> None:
         path = self.path / SIGNED_FILE

@@ -15,9 +15,9 @@ from clients.institution.delivery import BrokerLink
 from clients.institution.membership import Membership
 from clients.institution.state import State
 from crypto.keyfiles import KeyRing, add_to_key_file, write_key_file
-from crypto.signatures import SEED_LENGTH, SigningKey
+from crypto.signatures import SEED_LENGTH, SigningKey, key_id
 from policies.documents import write_json_file
-from policies.home import PartyHome
+from policies.home import RETIRED, PartyHome
 from policies.party_keys import CARD_FILE
 from runtime.exits import ExitCode, UserError
 from wire.messages.message import decode_message, encode_message
@@ -57,13 +57,14 @@ def candidates(ring: KeyRing, rostered: bytes | None) -> list[SigningKey]:
 
 
 def settle(home: PartyHome, ring: KeyRing, rostered: bytes, passphrase: str) -> KeyRing:
-    """Let the next key take the old one's place where the roster names it, and the old one be erased.
+    """Let the next key take the old one's place where the roster names it.
 
-    Raises UserError (exit code 5) where the roster names a key that is in neither place.
+    The old one is put by: the agreement may name it, and then an amendment or a departure is signed under it. Raises UserError (exit code 5) where the roster names a key that is in neither place.
     """
     signing = SigningKey(ring[SIGNING]).public_key
     if NEXT in ring and SigningKey(ring[NEXT]).public_key == rostered:
-        ring = ring.with_secrets({SIGNING: ring[NEXT]}).without(NEXT)
+        retired = RETIRED + key_id(signing).hex()
+        ring = ring.with_secrets({SIGNING: ring[NEXT], retired: ring[SIGNING]}).without(NEXT)
         write_key_file(home.key_file, ring, passphrase)
     elif signing != rostered:
         raise UserError(

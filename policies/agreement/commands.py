@@ -1,10 +1,11 @@
-"""`crosslight agreement`: from the file that people write to the document that all have signed, and its amendments.
+"""`crosslight agreement`: from the file that people write to the document that all have signed.
 
-Reads and writes files; only `publish` speaks to services.
+Reads and writes files. What comes between two versions, and what speaks to services, is in change_commands.py.
 """
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,10 @@ import click
 from policies.agreement.checks import check_content
 from policies.agreement.document import Agreement
 from policies.agreement.draft import AgreementDraft
+from policies.agreement.page import render_page
+from policies.agreement.standing import Suspension, suspension_place
 from policies.agreement.templates import names, template
+from policies.agreement.words import render_markdown
 from policies.agreement.yaml_file import read_agreement_file
 from policies.budgets import coverage
 from policies.document_commands import (
@@ -22,14 +26,16 @@ from policies.document_commands import (
     existing_file,
     home_option,
     merge_command,
+    new_file,
     out_option,
     passphrase_reader,
+    refuse_existing,
     sign_file,
     signature_report,
     trust_of,
     write_new,
 )
-from policies.documents import SignedDocument, read_document_file
+from policies.documents import SignedDocument, read_document_file, write_file
 from policies.errors import DocumentRefused
 from policies.home import PartyHome
 from policies.party_keys import AUDITOR_ROLE, HOLDER_ROLE, Card, read_card_file
@@ -37,8 +43,34 @@ from policies.rendering import grouped, render_agreement
 from policies.trust import Trust
 from runtime.console import emit, json_option, passphrase_option, say
 
+LATER = {
+    "diff": ("policies.agreement.change_commands", "diff_command"),
+    "suspend": ("policies.agreement.change_commands", "suspend_command"),
+    "leave": ("policies.agreement.change_commands", "leave_command"),
+    "publish": ("policies.agreement.change_commands", "publish_command"),
+    "simulate": ("policies.decisions.commands", "simulate_command"),
+    "explain": ("policies.decisions.commands", "explain_command"),
+}
+"""Where the commands of other modules are: imported when they are called."""
 
-@click.group()
+
+class AgreementCommands(click.Group):
+    """The group, with the commands of `LATER` imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name."""
+        return sorted({*super().list_commands(ctx), *LATER})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name; None where there is none."""
+        if cmd_name not in LATER:
+            return super().get_command(ctx, cmd_name)
+        module, name = LATER[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=AgreementCommands)
 def agreement() -> None:
     """Make, compare, co-sign and amend the agreement between all parties.
 
@@ -49,6 +81,7 @@ def agreement() -> None:
     4. Every party:  crosslight agreement cosign FILE       signs it
     5. One of them:  crosslight agreement merge FILE ...    brings the signatures together
     6. Every party:  crosslight agreement pin FILE          trusts it from then on
+    An amendment goes the same way, from `new --amends` to `accept` and `publish`.
     """
 
 
@@ -113,13 +146,19 @@ def new_agreement(
 
 @agreement.command("show")
 @click.argument("file", type=existing_file)
+@click.option("--page", type=new_file, help="Write the whole agreement in plain words as a web page to this file.")
+@click.option("--markdown", is_flag=True, help="The whole agreement in plain words, as Markdown.")
 @json_option
-def show_agreement(file: Path) -> None:
-    """Show an agreement in words, with its hash in groups for comparing by telephone."""
+def show_agreement(file: Path, page: Path | None, markdown: bool) -> None:
+    """Show an agreement in short, with its hash in groups for comparing by telephone; or whole, in plain words."""
     signed = read_document_file(file)
     read = Agreement.from_document(signed.document)
     report = {**signature_report(signed, read.keys), "document": signed.document}
-    emit(report, lambda: render_agreement(read, signed))
+    if page is not None:
+        refuse_existing(page)
+        write_file(page, render_page(read))
+        report["page"] = str(page)
+    emit(report, lambda: render_markdown(read) if markdown else render_agreement(read, signed))
 
 
 @agreement.command("cosign")
@@ -129,19 +168,19 @@ def show_agreement(file: Path) -> None:
 @passphrase_option
 @json_option
 def cosign_agreement(file: Path, expected: bytes | None, home: Path, passphrase_file: Path | None) -> None:
-    """Add this party's signature to an agreement.
+    """Add this party's signature to an agreement, to an amendment, or to a suspension by the institutions.
 
-    Refused where the file is not well formed, names this party with other keys than it has, or has another hash than
-    was given. Run `crosslight agreement show` first: a signature says that you agree.
+    Refused where the file is not well formed, names this party with other keys than it has, does not continue what
+    this party holds, or has another hash than was given. Run `crosslight agreement show` first: a signature says that
+    you agree.
     """
     signed = read_document_file(file)
-    read = Agreement.from_document(signed.document)
-    if expected is not None and read.hash != expected:
-        raise DocumentRefused(f"{file} has the hash {read.hash.hex()}, not the one given.")
+    if expected is not None and signed.hash != expected:
+        raise DocumentRefused(f"{file} has the hash {signed.hash.hex()}, not the one given.")
     place = PartyHome(home)
-    check_own_entry(read, place.card)
+    purpose, key = _what_is_signed(signed, place)
     ring = place.key_ring(passphrase_reader(passphrase_file))
-    sign_file(file, signed, place, f"version {read.version} of the agreement {read.agreement_id}", ring)
+    sign_file(file, signed, place, purpose, ring, key)
 
 
 agreement.add_command(merge_command)
@@ -150,11 +189,21 @@ agreement.add_command(merge_command)
 @agreement.command("verify")
 @click.argument("file", type=existing_file)
 @click.option("--hash", "expected", type=Digest(), help="The hash that was compared.")
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Of an amendment: who holds the rest.")
 @json_option
-def verify_agreement(file: Path, expected: bytes | None) -> None:
-    """Check an agreement whole: well formed, signed by every party, and of the hash given."""
+def verify_agreement(file: Path, expected: bytes | None, home: Path | None) -> None:
+    """Check an agreement whole: well formed, signed by every party, and of the hash given.
+
+    With --home any document is checked against what is held there: an amendment, a suspension, a departure.
+    """
     signed = read_document_file(file)
-    trust = Trust.pin(signed, expected if expected is not None else signed.hash)
+    if expected is not None and signed.hash != expected:
+        raise DocumentRefused(f"{file} has the hash {signed.hash.hex()}, not the one given.")
+    if home is not None:
+        trust_of(home).with_document(signed)
+        emit({"hash": signed.hash.hex(), "type": signed.type}, f"{file} holds.\n{grouped(signed.hash)}")
+        return
+    trust = Trust.pin(signed, signed.hash)
     remark = "" if expected is not None else " Compare its hash before you rely on it."
     emit(
         signature_report(signed, trust.agreement.keys),
@@ -178,6 +227,24 @@ def pin_agreement(file: Path, expected: bytes, home: Path) -> None:
     emit(
         {"home": str(home), "hash": trust.agreement.hash.hex(), "agreement_id": trust.agreement.agreement_id},
         f"The agreement {trust.agreement.agreement_id} is pinned in {home}.",
+    )
+
+
+@agreement.command("accept")
+@click.argument("file", type=existing_file)
+@home_option
+@json_option
+def accept_change(file: Path, home: Path) -> None:
+    """Verify an amendment, a suspension or a departure against this party's pins and keep it in HOME/documents."""
+    signed = read_document_file(file)
+    if signed.type not in ("agreement", "suspension", "departure"):
+        raise DocumentRefused(
+            f"This document is of the type {signed.type}: `crosslight {signed.type} accept` takes it."
+        )
+    trust = PartyHome(home).library.accept(signed)
+    emit(
+        {"home": str(home), "type": signed.type, "hash": signed.hash.hex(), "version": trust.newest_agreement.version},
+        f"The {signed.type} is accepted in {home}.",
     )
 
 
@@ -205,3 +272,22 @@ def _changed(draft: AgreementDraft, changes: dict[str, str | int]) -> AgreementD
     changed = replace(draft, **changes)  # type: ignore[arg-type]
     check_content(changed)
     return changed
+
+
+def _what_is_signed(signed: SignedDocument, place: PartyHome) -> tuple[str, bytes]:
+    """For what the party signs, and the public key that its signature must hold under; raises DocumentRefused."""
+    name = place.card.party_id
+    if signed.type == "suspension":
+        newest = place.library.trust().newest_agreement
+        given = Suspension.from_document(signed.document)
+        if given.version != newest.version or name not in newest.member_keys or given.by != "members":
+            raise DocumentRefused(f"{name} does not sign this suspension: institutions do, under the newest version.")
+        return suspension_place(given), newest.member_keys[name]
+    read = Agreement.from_document(signed.document)
+    check_own_entry(read, place.card)
+    key = read.keys[name]
+    if read.version > 1:
+        trust = place.library.trust()
+        trust.review_agreement(signed.document)
+        key = trust.agreement_signers(read)[name]
+    return f"version {read.version} of the agreement {read.agreement_id}", key

@@ -100,6 +100,12 @@ class Departure:
         return document_hash(self.to_document())
 
 
+def suspension_place(suspension: Suspension) -> str:
+    """Where a suspension stands among what a party signs: there it signs one document and no other."""
+    given = suspension
+    return f"suspension {given.number} of {given.party_id} by {given.by} under {given.agreement_id}"
+
+
 class _SuspensionSchema(DocumentSchema):
     type = Text(choices=(SUSPENSION_TYPE,))
     agreement_id = Identifier()

@@ -82,6 +82,19 @@ class WitnessPolicy:
                 met.add(name)
         return self.quorum in met
 
+    def age(self, cosigned: CosignedCheckpoint, now: int) -> int:
+        """Seconds since the oldest of the newest cosignatures that make a quorum; 0 where none is needed.
+
+        Raises LogRefused where there is no quorum.
+        """
+        times = self.cosigned_at(cosigned)
+        if self.quorum == NONE:
+            return 0
+        for at in sorted(set(times.values()), reverse=True):
+            if self.is_quorum(name for name, cosigned_at in times.items() if cosigned_at >= at):
+                return max(0, now - at)
+        raise LogRefused("The checkpoint does not carry the cosignatures that the agreement asks for.")
+
     def check_log(self, cosigned: CosignedCheckpoint) -> Checkpoint:
         """The checkpoint, if one of the policy's logs signed it; raises LogRefused. Looks at no cosignature."""
         for key in self.logs:
