@@ -9,9 +9,9 @@ from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from clients.charity.desk.access import Access
-from clients.charity.desk.app import create_app
+from clients.charity.desk.app import COOKIE, create_app
 from clients.charity.office import Office
+from clients.local_page.access import Access
 from tests.agreement_world import MEMBERS, example_terms, make_world
 from tests.charity_world import CharityWorld, make_charity
 
@@ -50,7 +50,7 @@ def example_charity(home: Path) -> CharityWorld:
 def served(office: Office) -> Iterator[str]:
     """Serve the desk on a free port; gives the address that lets a browser in."""
     server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True, request_handler=_QuietHandler)
-    access = Access.on_port(server.server_port)
+    access = Access.on_port(server.server_port, COOKIE)
     server.app = create_app(office, access)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

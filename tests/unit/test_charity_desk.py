@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from clients.charity.desk.access import COOKIE, Access
-from clients.charity.desk.app import create_app
+from clients.charity.desk.app import COOKIE, create_app
 from clients.charity.office import Office
+from clients.local_page.access import Access
 from tests.charity_world import CharityWorld
 from tests.desk_server import example_charity
 
@@ -35,7 +35,7 @@ def office(charity: CharityWorld) -> Iterator[Office]:
 
 @pytest.fixture
 def access() -> Access:
-    return Access.on_port(8740)
+    return Access.on_port(8740, COOKIE)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def every_view(app: Flask) -> list[tuple[str, str]]:
     return [
         (method, re.sub(r"<[^>]+>", "k3jd81hs", rule.rule))
         for rule in app.url_map.iter_rules()
-        if rule.endpoint not in ("static", "enter")
+        if rule.endpoint not in ("static", "parts.static", "enter")
         for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}
     ]
 

@@ -1,4 +1,4 @@
-"""The desk's app factory: pages over one office, behind the gates of access.py.
+"""The desk's app factory: pages over one office, behind the gates of clients.local_page.
 
 It holds what the office holds, the charity's secrets among them, so it listens on the loopback address alone.
 """
@@ -10,12 +10,13 @@ import threading
 from flask import Flask, render_template
 from werkzeug.exceptions import HTTPException
 
-from clients.charity.desk.access import Access, guard
 from clients.charity.desk.queue_page import FILTERS
 from clients.charity.desk.views import LOCK, OFFICE, desk
 from clients.charity.office import Office
+from clients.local_page.access import Access, guard
 from runtime.exits import UserError
 
+COOKIE = "crosslight_desk"
 _LARGEST_FORM = 64 * 1024
 _WORDS = {
     400: ("That did not arrive whole", "Go back and try once more."),
@@ -32,10 +33,9 @@ def create_app(office: Office, access: Access) -> Flask:
     """The desk over `office`, for browsers that `access` lets in."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_FORM
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions[OFFICE] = office
     app.extensions[LOCK] = threading.Lock()
-    guard(app, access)
+    guard(app, access, "desk.queue")
     app.register_blueprint(desk)
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(UserError, _show_user_error)

@@ -1,7 +1,7 @@
-"""Who may use the desk: a browser on this machine that was given this start's token, and no other page in it.
+"""Who may use a local page: a browser on this machine that was given this start's token, and no other page in it.
 
 Four gates on every request: the name in the Host header is this machine's own (no rebound DNS name), the session
-cookie is this start's, a changing request comes from the desk's own page and carries its form's token.
+cookie is this start's, a changing request comes from the page itself and carries its form's token.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from flask import Flask, Response, abort, g, redirect, request, url_for
+from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-COOKIE = "crosslight_desk"
 FORM_FIELD = "form_token"
 ENTRANCE = "enter"
-STATIC = "static"
+PARTS = "parts"
+"""The blueprint of what all local pages share: the style sheet, the mark, the parts of a page (parts.html)."""
 
-# Everything comes from the desk itself; there is no script at all.
+# Everything comes from the page's own server; there is no script at all.
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -36,16 +36,20 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Access:
-    """The secrets of one start: the token in the address that is printed, and the session that it buys."""
+    """The secrets of one start: the token in the address that is printed, and the session that it buys.
+
+    cookie  the session cookie's name: cookies know no port, and two pages may be open at once
+    """
 
     hosts: frozenset[str]
+    cookie: str
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     session: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     @classmethod
-    def on_port(cls, port: int) -> Access:
-        """Access for a desk that listens on this port of the loopback address."""
-        return cls(frozenset({f"127.0.0.1:{port}", f"localhost:{port}"}))
+    def on_port(cls, port: int, cookie: str) -> Access:
+        """Access for a page that listens on this port of the loopback address."""
+        return cls(frozenset({f"127.0.0.1:{port}", f"localhost:{port}"}), cookie)
 
     @property
     def form_token(self) -> str:
@@ -53,15 +57,18 @@ class Access:
         return hmac.new(self.session.encode(), b"form", sha256).hexdigest()
 
 
-def guard(app: Flask, access: Access) -> None:
-    """Put the gates before every view of `app`, the entrance beside them, and the headers on every answer."""
+def guard(app: Flask, access: Access, first_page: str) -> None:
+    """Put the gates before every view of `app`, the entrance beside them, and the headers on every answer.
+
+    `first_page` is the endpoint to which the entrance leads. What is static is no secret.
+    """
 
     def check() -> None:
         if request.host not in access.hosts:
             abort(421)
-        if request.endpoint in (ENTRANCE, STATIC):
+        if request.endpoint in (ENTRANCE, "static", f"{PARTS}.static"):
             return
-        if not hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), access.session.encode()):
+        if not hmac.compare_digest(request.cookies.get(access.cookie, "").encode(), access.session.encode()):
             abort(401)
         if request.method not in ("GET", "HEAD"):
             _check_form(access)
@@ -71,8 +78,8 @@ def guard(app: Flask, access: Access) -> None:
         """Trade the start's token for the session cookie."""
         if not hmac.compare_digest(request.args.get("token", "").encode(), access.token.encode()):
             abort(401)
-        response = redirect(url_for("desk.queue"), 303)
-        response.set_cookie(COOKIE, access.session, httponly=True, samesite="Strict", path="/")
+        response = redirect(url_for(first_page), 303)
+        response.set_cookie(access.cookie, access.session, httponly=True, samesite="Strict", path="/")
         return response
 
     def protect(response: Response) -> Response:
@@ -80,6 +87,10 @@ def guard(app: Flask, access: Access) -> None:
             response.headers[name] = value
         return response
 
+    app.register_blueprint(
+        Blueprint(PARTS, __name__, static_folder="static", template_folder="templates", static_url_path="/parts")
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.before_request(check)
     app.after_request(protect)
     app.add_url_rule("/enter", ENTRANCE, enter, methods=["GET"])
