@@ -17,10 +17,10 @@ from broker.context import EXTENSION, BrokerContext
 from clients.institution.contact import InstitutionHome, contact, open_home
 from clients.institution.links import Network
 from clients.institution.night import Options, Report, Source
+from clients.institution.nightly import run_night
 from clients.institution.rotation import NEXT, begin
 from clients.institution.settings import read_settings
 from clients.institution.state import State
-from clients.institution.sync import Sync
 from clients.institution.tools import parts
 from crypto.keyfiles import KeyRing, write_key_file
 from crypto.signatures import is_valid
@@ -155,4 +155,5 @@ class Institution:
             State.open(self.home.state_folder, found.membership.epoch_id, self.home.institution_id) as state,
         ):
             source = Source(lambda: iter(listed), prepare, b"mapping")
-            return Sync(parts(found, state, b"mapping", clock), source, Options(**options), silent_progress).run()
+            tools = parts(found, state, b"mapping", clock)
+            return run_night(found, state, tools, source, Options(**options), silent_progress)

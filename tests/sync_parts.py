@@ -18,7 +18,7 @@ from clients.institution.delivery import Delivery
 from clients.institution.evaluation import Quorum
 from clients.institution.journal import Journal
 from clients.institution.membership import Membership, membership
-from clients.institution.night import Options, Parts, Report, Source
+from clients.institution.night import Options, Parts, Placeholder, Report, Source
 from clients.institution.outbox import Author
 from clients.institution.row_digests import RowDigests
 from clients.institution.state import State
@@ -78,7 +78,7 @@ class PreparedRow:
     fields: Mapping[str, str] = field(default_factory=dict)
     indicators: Sequence[str] = ()
     skipped: str | None = None
-    placeholders: tuple[object, ...] = ()
+    placeholders: Sequence[Placeholder] = ()
     rejected: Sequence[Rejection] = ()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from clients.institution.agreement_rules import SendingRules, own_terms
 from clients.institution.mapping import RowMapping, check_terms
 from clients.institution.mapping_file import load_mapping
 from clients.institution.preview import preview
@@ -25,6 +26,7 @@ from policies.library import DocumentLibrary
 from policies.party_keys import CARD_FILE, read_card_file
 from policies.terms import Terms
 from policies.trust import Trust
+from runtime.clock import SystemClock, unix
 from runtime.console import emit, json_option, progress, progress_option
 from runtime.exits import ExitCode, UserError
 
@@ -33,6 +35,7 @@ _CONTACT_COMMANDS = {
     "sync": "Send what is new, changed or gone since the last sync.",
     "status": "Show what is live at the broker, and what waits here.",
     "withdraw": "Take records back for good, at the broker and at every key holder.",
+    "receipts": "Prove, by the log, what the broker signed for; export receipts and proofs.",
     "rotate-key": "Replace the institution's signing key.",
 }
 
@@ -124,11 +127,17 @@ def preview_command(home: Path, limit: int, show_values: bool) -> None:
     against this epoch's budget and the published coverage.
     """
     mapping = load_mapping(read_settings(home).mapping)
-    terms, standing = _agreed(home, mapping)
+    terms, rules, standing = _agreed(home, mapping)
     source = open_source(mapping.source)
     with progress(None, "rows") as running:
         found = preview(
-            read_rows(mapping, source), mapping, terms, limit=limit, show_values=show_values, progress=running
+            read_rows(mapping, source),
+            mapping,
+            terms,
+            limit=limit,
+            show_values=show_values,
+            progress=running,
+            rules=rules,
         )
     if found.rows == 0:
         raise UserError(f"{source.name} has a header but 0 rows.")
@@ -136,15 +145,19 @@ def preview_command(home: Path, limit: int, show_values: bool) -> None:
     emit(preview_data(found, described, standing), lambda: preview_text(found, described, standing))
 
 
-def _agreed(home: Path, mapping: RowMapping) -> tuple[Terms | None, Standing]:
-    """The terms that are pinned in the home folder, and what the newest roster says; nothing where nothing is there."""
+def _agreed(home: Path, mapping: RowMapping) -> tuple[Terms | None, SendingRules | None, Standing]:
+    """What the pinned agreement lets this institution send, and what the newest roster says; nothing without a pin."""
     library = DocumentLibrary.of_home(home)
     if not library.is_pinned:
-        return None, Standing(None)
-    trust = library.trust()
-    terms = trust.agreement.terms
+        return None, None, Standing(None)
+    trust, card = library.trust(), home / CARD_FILE
+    if not card.exists():
+        check_terms(mapping, trust.agreement.terms)
+        return trust.agreement.terms, None, _standing(home, trust, trust.agreement.terms)
+    party_id = read_card_file(card).party_id
+    terms = own_terms(trust, party_id)
     check_terms(mapping, terms)
-    return terms, _standing(home, trust, terms)
+    return terms, SendingRules(trust, party_id, unix(SystemClock())), _standing(home, trust, terms)
 
 
 def _standing(home: Path, trust: Trust, terms: Terms) -> Standing:

@@ -16,6 +16,8 @@ from clients.institution import rotation
 from clients.institution.links import Caller, Links, Network, open_broker, open_links
 from clients.institution.membership import Membership, membership
 from clients.institution.settings import InstitutionSettings
+from clients.log.store import CheckpointStore
+from clients.log.witness_duty import LogView, WitnessDuty
 from crypto.keyfiles import KeyRing, add_to_key_file, read_key_file
 from crypto.local_encryption import generate_local_key
 from crypto.signatures import SigningKey
@@ -53,7 +55,8 @@ class InstitutionHome:
 class Contact:
     """Verified documents, what they make of the institution, and sessions under the key that they name.
 
-    `broker_fault` says why the broker could not be asked for documents, where that was allowed.
+    `broker_fault` says why the broker could not be asked for documents, where that was allowed; `log` is the broker's
+    log as this contact found it, None where the broker was not asked.
     """
 
     trust: Trust
@@ -61,6 +64,7 @@ class Contact:
     ring: KeyRing
     links: Links
     broker_fault: UserError | None = None
+    log: LogView | None = None
 
     @property
     def signing_key(self) -> SigningKey:
@@ -92,7 +96,8 @@ def contact(
 ) -> Iterator[Contact]:
     """Fetch and verify documents, let a rotated key take its place, and open the sessions.
 
-    Raises UserError where the documents or the broker are refused, or the institution has no place in them now.
+    The contact is a witness's too: the log is held against what was kept, and cosigned. Raises UserError where the
+    documents or the broker are refused, the log shows two histories, or the institution has no place in them now.
     """
     trust, fault = home.place.library.trust(), None
     if broker is not AskBroker.NOT:
@@ -106,7 +111,11 @@ def contact(
     ring = rotation.settle(home.place, home.ring, place.public_key, home.passphrase)
     caller = Caller(home.institution_id, SigningKey(ring[rotation.SIGNING]), clock, network)
     with open_links(trust, caller) as links:
-        yield Contact(trust, place, ring, links, fault)
+        view = None
+        if broker is not AskBroker.NOT and fault is None:
+            duty = WitnessDuty(home.institution_id, caller.signing_key, CheckpointStore(home.place.path), clock)
+            view = duty.contact(trust, links.log, links.broker, links.holders)
+        yield Contact(trust, place, ring, links, fault, view)
 
 
 def _documents(home: InstitutionHome, trust: Trust, clock: Clock, network: Network) -> list[SignedDocument]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from clients.log.source import HttpLog, LogSource
 from crypto.signatures import SigningKey
 from policies.documents import SignedDocument
 from policies.parties import BROKER
@@ -20,8 +21,11 @@ from runtime.clock import Clock
 from wire.messages.documents import SignedDocuments
 from wire.messages.evaluation import EvaluateRequest, EvaluateResponse, RecordSecretsRequest
 from wire.messages.institution_status import InstitutionStatus
+from wire.messages.log import Cosignature, LeafPlace, WitnessCheckpoint
 from wire.messages.submission import OpenSubmission, Receipt, SubmissionPart, SubmissionStatus
 from wire.messages.withdrawal import Acknowledgement, SignedStatement
+from wire.packed import pack
+from wire.problems import RemoteProblem
 from wire.session import SignedSession
 
 BROKER_ATTEMPTS = 5
@@ -60,6 +64,19 @@ class BrokerSession:
         """Have a withdrawal applied."""
         return self.session.post("/v1/withdrawals", signed, Receipt)
 
+    def cosign(self, size: int, line: str) -> None:
+        """Bring a cosignature on the log's checkpoint of a size."""
+        self.session.post("/v1/log/cosignatures", Cosignature(size, line))
+
+    def leaf_index(self, leaf_hash: bytes) -> int | None:
+        """Where the log has a leaf of this institution; None where it has none (yet)."""
+        try:
+            return self.session.get("/v1/log/leaves", LeafPlace, query={"hash": pack(leaf_hash)}).index
+        except RemoteProblem as problem:
+            if problem.status == 404:
+                return None
+            raise
+
     def replace_signature(self, idempotency_key: bytes, signed: SignedStatement) -> None:
         """Put the signature of a rotated key in the place of the old one."""
         self.session.put(f"/v1/submissions/{idempotency_key.hex()}/signature", signed)
@@ -83,6 +100,10 @@ class HolderSession:
         """Have the holder store a withdrawal for good."""
         return self.session.post("/v1/withdrawals", signed, Acknowledgement)
 
+    def checkpoint(self) -> str | None:
+        """The checkpoint of the log that the holder keeps as a witness."""
+        return self.session.get("/v1/witness/checkpoint", WitnessCheckpoint).note
+
 
 @dataclass(frozen=True, slots=True)
 class Links:
@@ -90,6 +111,7 @@ class Links:
 
     broker: BrokerSession
     holders: Mapping[int, HolderSession]
+    log: LogSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +170,14 @@ def open_links(trust: Trust, caller: Caller) -> Iterator[Links]:
             )
             for holder in trust.agreement.holders
         }
-        yield Links(stack.enter_context(open_broker(trust, caller)), holders)
+        network = caller.network
+        log = stack.enter_context(
+            HttpLog(
+                trust.agreement.broker.address,
+                timeout=network.timeout,
+                ca_file=network.ca_file,
+                proxy=network.proxy,
+                transport=network.transport(BROKER),
+            )
+        )
+        yield Links(stack.enter_context(open_broker(trust, caller)), holders, log)

@@ -112,6 +112,8 @@ class Report:
     faults: tuple[Fault, ...] = ()
     silent_holders: Mapping[int, str] = field(default_factory=dict)
     finality: Finality | None = None
+    proven: int = 0
+    provisional: int = 0
 
     @property
     def exit_code(self) -> ExitCode:

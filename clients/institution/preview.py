@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from clients.institution.agreement_rules import RULE, SendingRules
 from clients.institution.distinct import DistinctCounter
 from clients.institution.mapping import RowMapping
 from clients.institution.prepare import FILTERED, PreparedRecord, prepare_row
@@ -55,6 +56,7 @@ class Preview:
     sent          rows of which a record would be made
     filtered      rows that the mapping's filter holds back
     unmatchable   rows without any usable identifier
+    not_allowed   rows that the agreement does not let this institution send, by the rules that say so
     too_large     rows whose payload does not fit the agreement's padded size (0 where there are no terms)
     """
 
@@ -65,6 +67,7 @@ class Preview:
     unmatchable: int = 0
     too_large: int = 0
     indicators_left_out: int = 0
+    not_allowed: Counter[str] = field(default_factory=Counter)
     shown: list[ShownRow] = field(default_factory=list)
 
     def distinct_by_family(self) -> dict[str, int]:
@@ -83,10 +86,15 @@ def preview(
     limit: int,
     show_values: bool,
     progress: Progress,
+    rules: SendingRules | None = None,
 ) -> Preview:
-    """Prepare every row as a sync would; the first `limit` of them are kept to be shown."""
+    """Prepare every row as a sync would; the first `limit` of them are kept to be shown.
+
+    `rules`: what the agreement lets this institution send; None where there are no documents yet.
+    """
     found = Preview({kind: KindTotals() for kind in mapping.kinds})
-    for row, prepared in _prepared(rows, mapping, terms):
+    for row, whole in _prepared(rows, mapping, terms):
+        prepared = whole if rules is None or terms is None else _allowed(whole, rules, terms.record_lifetime)
         fate = _count(found, prepared, terms)
         if found.rows <= limit:
             found.shown.append(_shown(row, prepared, fate, show_values=show_values))
@@ -99,6 +107,14 @@ def preview(
 def _prepared(rows: Iterable[Row], mapping: RowMapping, terms: Terms | None) -> Iterator[tuple[Row, PreparedRecord]]:
     for row in rows:
         yield row, prepare_row(row, mapping, terms)
+
+
+def _allowed(prepared: PreparedRecord, rules: SendingRules, lifetime: int) -> PreparedRecord:
+    """The record, or what is left of it where the agreement does not let it be sent."""
+    refused = rules.refusal_of(prepared, lifetime) if prepared.skipped is None else None
+    if refused is None:
+        return prepared
+    return replace(prepared, identifiers=(), fields={}, indicators=(), skipped=refused)
 
 
 def _count(found: Preview, prepared: PreparedRecord, terms: Terms | None) -> str:
@@ -114,6 +130,9 @@ def _count(found: Preview, prepared: PreparedRecord, terms: Terms | None) -> str
             found.indicators_left_out += 1
     for placeholder in prepared.placeholders:
         found.kinds[placeholder.kind].placeholders += 1
+    if prepared.skipped is not None and prepared.skipped.startswith(RULE):
+        found.not_allowed[prepared.skipped] += 1
+        return prepared.skipped
     if prepared.skipped is not None:
         found.unmatchable += 1
         return prepared.skipped

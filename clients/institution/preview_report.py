@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.identifiers.outcomes import REASONS
+from clients.institution.agreement_rules import RULE, reason_in_words
 from clients.institution.prepare import INDICATOR_NOT_AGREED, SKIP_REASONS
 from clients.institution.preview import TOO_LARGE, KindTotals, Preview, ShownRow
 from policies.budgets import Coverage
@@ -39,6 +40,7 @@ def preview_data(found: Preview, source: str, standing: Standing) -> dict[str, A
         "filtered": found.filtered,
         "unmatchable": found.unmatchable,
         "too_large": found.too_large,
+        "not_allowed": {code.removeprefix(RULE): count for code, count in sorted(found.not_allowed.items())},
         "indicators_left_out": found.indicators_left_out,
         "kinds": {kind: _kind_data(totals) for kind, totals in found.kinds.items()},
         "shown": [_row_data(row) for row in found.shown],
@@ -99,6 +101,7 @@ def preview_text(found: Preview, source: str, standing: Standing) -> str:
         (found.filtered, _FATES["filtered"]),
         (found.unmatchable, _FATES["no-identifier"]),
         (found.too_large, _FATES[TOO_LARGE]),
+        *((count, reason_in_words(code)) for code, count in sorted(found.not_allowed.items())),
     ):
         if count:
             lines.append(f"  {count:>9,} stay here: {reason}")
@@ -118,7 +121,7 @@ def _row_lines(row: ShownRow) -> list[str]:
     if row.fate == "sent":
         lines = [f"row {row.number}: would be sent"]
     else:
-        lines = [f"row {row.number}: stays here, {_FATES[row.fate]}"]
+        lines = [f"row {row.number}: stays here, {_FATES.get(row.fate) or reason_in_words(row.fate)}"]
     values = row.values or ("",) * len(row.kinds)
     for kind, value in zip(row.kinds, values, strict=True):
         lines.append(f"    blinded      {kind}{f'  {value}' if value else ''}")

@@ -59,7 +59,8 @@ def candidates(ring: KeyRing, rostered: bytes | None) -> list[SigningKey]:
 def settle(home: PartyHome, ring: KeyRing, rostered: bytes, passphrase: str) -> KeyRing:
     """Let the next key take the old one's place where the roster names it.
 
-    The old one is put by: the agreement may name it, and then an amendment or a departure is signed under it. Raises UserError (exit code 5) where the roster names a key that is in neither place.
+    The old one is put by: the agreement may name it, and then an amendment or a departure is signed under it. Raises
+    UserError (exit code 5) where the roster names a key that is in neither place.
     """
     signing = SigningKey(ring[SIGNING]).public_key
     if NEXT in ring and SigningKey(ring[NEXT]).public_key == rostered:

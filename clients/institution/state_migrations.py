@@ -62,7 +62,19 @@ _FIRST = (
     "CREATE TABLE journal (chunk INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_THE_LOG = (
+    # For a statement that the broker has signed for: the proof (C2SP tlog-proof) that the log holds it.
+    "CREATE TABLE log_proofs (seq INTEGER PRIMARY KEY REFERENCES statements (seq), proof TEXT NOT NULL)",
+    # What the rules answered, each answer once, with how many rows it was given to in the run of decided_at.
+    """CREATE TABLE decisions (
+        digest BLOB PRIMARY KEY,
+        record TEXT NOT NULL,
+        rows INTEGER NOT NULL,
+        decided_at INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _THE_LOG)
 
 
 class StateFromTheFuture(Exception):

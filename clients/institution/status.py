@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from clients.institution.kept_answers import newest_answers
+from clients.institution.log_proofs import count_unproven
 from clients.institution.membership import Membership
 from clients.institution.outbox import next_seq
 from clients.institution.state import State
@@ -22,6 +24,8 @@ class Status:
     live            records that are neither withdrawn nor expired
     outbox          statements that the broker has not signed for
     charged_chunks  chunks in the journal: charged, and not used yet
+    provisional_receipts  statements that the broker signed for and that no cosigned checkpoint is known to cover
+    decisions       what the agreement's rules answered in the newest sync, and to how many rows
     """
 
     institution_id: str
@@ -37,6 +41,8 @@ class Status:
     next_renewal: int | None
     last_sync: int | None
     withdrawals: Finality
+    provisional_receipts: int
+    decisions: tuple[dict[str, Any], ...]
 
 
 def local_status(state: State, membership: Membership, now: int) -> Status:
@@ -64,6 +70,8 @@ def local_status(state: State, membership: Membership, now: int) -> Status:
         next_renewal=next_renewal,
         last_sync=one("SELECT max(delivered_at) FROM statements"),
         withdrawals=finality(state, membership),
+        provisional_receipts=count_unproven(state),
+        decisions=tuple(newest_answers(state)),
     )
 
 
@@ -94,6 +102,11 @@ def render_status(status: Status, broker: InstitutionStatus | None, waiting_key:
         lines.append("the broker was not asked, or cannot be reached")
     else:
         lines.append(f"the broker has {broker.last_seq} statements and {broker.records_live} live records")
+    if status.provisional_receipts:
+        lines.append(f"{status.provisional_receipts} receipts are provisional until the log's witnesses cosigned them")
+    refused = [each for each in status.decisions if not each["record"]["allowed"]]
+    for each in refused:
+        lines.append(f"{each['rows']} rows left out by the agreement's rule {', '.join(each['record']['rules'])}")
     if waiting_key:
         lines.append("a new signing key waits for a roster that names it")
     lines.append(status.withdrawals.sentence())

@@ -13,16 +13,18 @@ import click
 
 from clients.institution import rotation
 from clients.institution.adoption import adopt_sequence as adopt
+from clients.institution.agreement_rules import own_terms
 from clients.institution.command_setting import home_option, opened
 from clients.institution.contact import AskBroker
+from clients.institution.log_proofs import export_receipts
 from clients.institution.mapping import RowMapping, check_terms
 from clients.institution.mapping_file import load_mapping
 from clients.institution.night import Options, Source
+from clients.institution.nightly import prove, run_night
 from clients.institution.prepare import prepare_row
 from clients.institution.rows import Row, read_rows
 from clients.institution.status import local_status, render_status, status_to_json
 from clients.institution.submission import RECORD_LIMIT
-from clients.institution.sync import Sync
 from clients.institution.sync_report import render_report, report_to_json
 from clients.institution.tools import parts
 from clients.institution.withdraw_command import withdraw as withdraw
@@ -70,6 +72,10 @@ def sync(
     4. Blinds the identifiers of those rows, has any t of the key holders evaluate them, checks every proof.
     5. Seals and signs the records, stores the submission whole, sends it; then the next submission.
     6. Withdraws the records of rows that are gone, at the broker and at every key holder.
+    7. Keeps the proof, for each receipt that a cosigned checkpoint covers by now, that the log holds it.
+
+    Before all that the broker's log is held against what was seen of it before: if it was rewritten, nothing is sent.
+    A row that the agreement does not let you send is left out, and counted with the rule.
 
     It may be stopped or killed at any moment: run it again, and it goes on. Nothing is charged or sent twice.
 
@@ -81,7 +87,7 @@ def sync(
     A nightly job:  CROSSLIGHT_PASSPHRASE=... crosslight institution sync --home /srv/crosslight --json
     """
     with opened(home, passphrase_file) as found:
-        terms = found.contact.trust.agreement.terms
+        terms = own_terms(found.contact.trust, found.home.institution_id)
         mapping = load_mapping(found.settings.mapping)
         check_terms(mapping, terms)
         tools = parts(found.contact, found.state, mapping.fingerprint, found.clock)
@@ -89,7 +95,7 @@ def sync(
             adopted = adopt(found.state, tools.delivery, tools.author, unix(found.clock))
             say(f"Going on behind the broker's {adopted.last_seq} statements; {adopted.dropped} are made anew.")
         options = Options(records, allow_empty, allow_shrink)
-        report = Sync(tools, _source(mapping, terms), options, progress).run()
+        report = run_night(found.contact, found.state, tools, _source(mapping, terms), options, progress)
     emit(report_to_json(report), lambda: render_report(report))
     return report.exit_code
 
@@ -148,6 +154,32 @@ def rotate_key(home: Path, passphrase_file: Path | None) -> None:
         {"state": "waiting", "public_key": begun.public_key.hex(), "card": str(begun.card), "is_new": begun.is_new},
         f"{done}. Give {begun.card} to whoever makes the next roster (crosslight roster new --card {begun.card}); "
         "until it is accepted the old key stays in use.",
+    )
+
+
+@click.command()
+@click.option(
+    "--export",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write each receipt, its leaf and its proof (.tlog-proof) into this folder.",
+)
+@home_option
+@passphrase_option
+@json_option
+def receipts(folder: Path | None, home: Path, passphrase_file: Path | None) -> None:
+    """Fetch the proofs that the log holds what the broker signed for, and count what is provisional still.
+
+    A receipt is the broker's word. A proof stands on a checkpoint that the agreement's witnesses cosigned: anybody
+    verifies it offline (crosslight log proof).
+    """
+    with opened(home, passphrase_file) as found:
+        proofs = prove(found.contact, found.state, unix(found.clock))
+        written = 0 if folder is None else export_receipts(found.state, folder)
+    emit(
+        {"proven": proofs.proven, "provisional": proofs.provisional, "exported": written},
+        f"{proofs.proven} more receipts are proven, {proofs.provisional} are provisional still."
+        + (f" {written} receipts are in {folder}." if folder else ""),
     )
 
 

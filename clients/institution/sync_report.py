@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clients.institution.agreement_rules import reason_in_words
 from clients.institution.night import TOO_LONG, Report
 from clients.institution.prepare import SKIP_REASONS
 from clients.institution.withdrawal import Finality
@@ -38,6 +39,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "budget": report.budget,
         "holders": holder_faults(report),
         "withdrawals": None if report.finality is None else finality_to_json(report.finality),
+        "receipts": {"proven": report.proven, "provisional": report.provisional},
     }
 
 
@@ -78,7 +80,10 @@ def render_report(report: Report) -> str:
     )
     if report.unchanged:
         lines.append(f"{report.unchanged} rows changed, but nothing of them that is sent.")
-    lines += [f"{count} rows left out: {_REASONS.get(code, code)}." for code, count in sorted(report.skipped.items())]
+    lines += [
+        f"{count} rows left out: {_REASONS.get(code) or reason_in_words(code)}."
+        for code, count in sorted(report.skipped.items())
+    ]
     lines += [
         f"{count} values rejected in column {column}: {reason}."
         for (column, reason), count in sorted(report.rejected.items())
@@ -95,4 +100,11 @@ def render_report(report: Report) -> str:
         )
     if report.finality is not None and report.finality.records:
         lines.append(report.finality.sentence())
+    if report.proven:
+        lines.append(f"{report.proven} more receipts are proven: the log holds them under cosigned checkpoints.")
+    if report.provisional:
+        lines.append(
+            f"{report.provisional} receipts are provisional until a cosigned checkpoint of the log covers them; the "
+            "next sync looks again."
+        )
     return "\n".join(lines)

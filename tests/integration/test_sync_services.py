@@ -201,7 +201,9 @@ def test_replay_across_hosts_restart_and_withdrawal_has_no_second_effect(small: 
         small.holders.restart(index)
         small.gates[f"holder{index}"].inner = httpx.WSGITransport(app=small.holders.apps[index])
     before = effects(small)
-    statuses = [answer(gate, request) for request in captured for gate in small.gates.values()]
+    # Who reads the log signs nothing; there is nothing to replay.
+    signed = [request for request in captured if "signature" in request.headers]
+    statuses = [answer(gate, request) for request in signed for gate in small.gates.values()]
     assert len(statuses) > 40
     assert all(status >= 400 for status in statuses)
     assert effects(small) == before

@@ -269,7 +269,7 @@ def test_the_fingerprint_changes_with_what_decides_and_with_nothing_else() -> No
 def test_kinds_fields_indicators_and_versions_must_be_those_of_the_agreement() -> None:
     agreed = example_terms(indicators=["cash", "travel"])
     check_terms(mapping(), agreed)
-    document = agreed.to_document()
+    document = example_document()
     kinds = {**document["kinds"]}
     del kinds["email"]
     alone = [kind for kind in document["opening_rule"]["alone"] if kind != "email"]
