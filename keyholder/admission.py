@@ -8,14 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from crypto.errors import InvalidHolderSet
 from crypto.shares import check_holder_set
 from keyholder.holder import Holder, State
 from keyholder.shares import FamilyShare
 from keyholder.standing import member_of, recipient_of
-from keyholder.store import documents
 from policies.parties import Member, Recipient
 from policies.terms import RECORD_FAMILY
 from policies.trust import SHARE_VERSION, Trust
@@ -107,12 +104,6 @@ def refuse_record_family(family: str) -> None:
         raise Problem(
             403, "record-family", "never blindly", "Record secrets are evaluated by /v1/evaluate-records alone."
         )
-
-
-def refuse_suspended(connection: Connection, party_id: str) -> None:
-    """Refuse a party that this holder has suspended for itself."""
-    if party_id in documents.suspended_parties(connection):
-        raise suspended()
 
 
 def suspended() -> Problem:

@@ -17,7 +17,11 @@ from keyholder.api.evaluation import evaluation_resource
 from keyholder.api.keygen import keygen_resource
 from keyholder.api.opening import opening_resource
 from keyholder.api.withdrawals import withdrawals_resource
+from keyholder.api.witness import witness_resource
 from keyholder.holder import Holder
+from keyholder.log_following import LogFollower
+from keyholder.log_link import LogLink, make_log_link
+from keyholder.rulings import make_authorise
 from keyholder.settings import HolderSettings
 from keyholder.store.schema import request_nonce
 from policies.errors import DocumentRefused
@@ -31,18 +35,28 @@ from runtime.migrations import is_current, migrate
 from wire.service import create_service
 
 STORE = "keyholder.store"
+HOLDER = "crosslight-holder"
+FOLLOWER = "crosslight-follower"
 
 
-def create_app(settings: HolderSettings, *, clock: Clock | None = None, key_ring: KeyRing | None = None) -> Flask:
+def create_app(
+    settings: HolderSettings,
+    *,
+    clock: Clock | None = None,
+    key_ring: KeyRing | None = None,
+    log_link: LogLink | None = None,
+) -> Flask:
     """The service of one key holder. Migrates its database, and takes in the documents in its home folder.
 
     `key_ring`: the holder's secrets; without them the key file is opened with the passphrase in CROSSLIGHT_PASSPHRASE.
+    `log_link`: another way to the broker's log than the address in the agreement.
     Raises UserError where settings, documents or keys do not fit together.
     """
     if key_ring is None:
         key_ring = read_key_file(settings.key_file, _passphrase())
     clock = clock or SystemClock()
     holder = Holder(settings.index, key_ring, open_documents(settings, clock), clock)
+    follower = make_follower(holder, settings, log_link)
     enrolled = holder.state().standing.agreement.holders[settings.index - 1]
     app = create_service(
         "holder",
@@ -55,20 +69,31 @@ def create_app(settings: HolderSettings, *, clock: Clock | None = None, key_ring
         nonce_table=request_nonce,
         resources=[
             evaluation_resource(holder),
-            opening_resource(holder),
+            opening_resource(holder, follower),
             withdrawals_resource(holder),
             counts_resource(holder),
             documents_resource(holder),
             keygen_resource(holder),
+            witness_resource(holder, settings.home),
         ],
         checks={
             "database": lambda: None if is_current(holder.engine, STORE) else "Run `crosslight holder migrate`.",
             "epoch": lambda: why_not_ready(holder),
         },
         metrics_from=settings.metrics_from,
+        authorise=make_authorise(holder),
     )
-    app.extensions["crosslight-holder"] = holder
+    app.extensions[HOLDER] = holder
+    app.extensions[FOLLOWER] = follower
     return app
+
+
+def make_follower(holder: Holder, settings: HolderSettings, log_link: LogLink | None = None) -> LogFollower:
+    """What follows the broker's log for a holder; by default at the broker's address in the agreement."""
+    link = log_link or make_log_link(
+        holder.state().standing.newest, holder.party_id, holder.signing_key, holder.clock, ca_file=settings.ca_file
+    )
+    return LogFollower(holder, link, settings.home)
 
 
 def open_documents(settings: HolderSettings, clock: Clock) -> AcceptedDocuments:

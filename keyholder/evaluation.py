@@ -6,18 +6,22 @@ refused costs nothing, and nothing leaves unpaid. Logs and stores no element and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection
 
 from crypto.oprf import hash_inputs
 from crypto.records import Context
 from crypto.shares import Evaluation, chunk_digest
 from keyholder.accepted import SpendNonce
-from keyholder.admission import Admission, refuse_record_family, running_epoch, suspended
+from keyholder.admission import Admission, refuse_record_family, running_epoch
 from keyholder.holder import Holder
+from keyholder.rulings import DecidedAgainst, require
 from keyholder.shares import FamilyShare
 from keyholder.store import evaluations, withdrawals
 from keyholder.store.evaluations import Account, Charge
 from policies.budgets import holder_budget
+from policies.decisions.question import Fact
 from policies.parties import Member
 from policies.terms import RECORD_FAMILY
 from runtime.database import read_transaction, run_in_transaction
@@ -49,7 +53,10 @@ def evaluate_chunk(holder: Holder, caller: Caller, request: EvaluateRequest, spe
             raise _budget_spent(charge, limit)
 
     account = _account(admission, charge)
-    if not account.paid and account.spent + charge.elements > limit:
+    facts: dict[str, Fact] = {"family": request.family, "charged": account.spent, "elements": _due(account, charge)}
+    _rule_on(admission, caller, "evaluate-identifiers", account, facts, charge, limit)
+    if _due(account, charge) > limit - account.spent:
+        # The roster may give a member less than the agreement does.
         raise _budget_spent(charge, limit)
     evaluation = share.evaluate(request.holder_set, request.elements)
     run_in_transaction(holder.engine, settle)
@@ -83,8 +90,12 @@ def evaluate_records(
             raise _rate_limited(limit)
 
     account = _account(admission, charge)
-    if not account.paid and account.spent_today + charge.elements > limit:
-        raise _rate_limited(limit)
+    facts: dict[str, Fact] = {
+        "records": _due(account, charge),
+        "records_today": account.spent_today,
+        "lifetime": max(context.expires_at - context.issued_at for context in contexts),
+    }
+    _rule_on(admission, caller, "evaluate-record-secrets", account, facts, charge, limit)
     evaluation = share.evaluate(request.holder_set, elements)
     run_in_transaction(holder.engine, settle)
     _measure(charge)
@@ -109,12 +120,32 @@ def _charge(admission: Admission, member: Member, family: str, share_version: in
 
 
 def _account(admission: Admission, charge: Charge) -> Account:
-    """How things stand before the work; what is left is decided again when it is charged. Refuses the suspended."""
+    """How things stand before the work; what is left is decided again when it is charged."""
     with read_transaction(admission.holder.engine) as connection:
-        found = evaluations.account(connection, charge)
-    if found.suspended:
-        raise suspended()
-    return found
+        return evaluations.account(connection, charge)
+
+
+def _due(account: Account, charge: Charge) -> int:
+    """What a charge costs: nothing, where it was paid before."""
+    return 0 if account.paid else charge.elements
+
+
+def _rule_on(
+    admission: Admission,
+    caller: Caller,
+    action: str,
+    account: Account,
+    facts: Mapping[str, Fact],
+    charge: Charge,
+    limit: int,
+) -> None:
+    """Raise DecidedAgainst unless the agreement's rules allow it; a spent budget is named with its limit."""
+    try:
+        require(admission, caller, action, facts, suspended_here=account.suspended)
+    except DecidedAgainst as against:
+        if against.status == 429:
+            against.extra |= {"family": charge.family, "limit": limit}
+        raise
 
 
 def _check_times(admission: Admission, context: Context, position: int) -> None:

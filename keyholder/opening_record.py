@@ -1,7 +1,7 @@
 """The holder's own record of openings: one signed, hash-chained document for every decision, opened or refused.
 
-Names institutions, handles and reasons, so that an auditor can compare it with what the log shows; never a tag or a
-key. Knows no store.
+Names institutions, handles and reasons, so that an auditor can compare it with what the log shows and decide again;
+never a tag or a key.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
+from sqlalchemy import Engine
 
 from crypto.signatures import SigningKey, is_valid
 from keyholder.store.chains import Head
-from keyholder.store.openings import Link
+from keyholder.store.openings import Link, opening_links
+from policies.decisions.record import DecisionRecord
 from policies.evidence import Decision, Evidence
+from policies.log.checkpoint import Checkpoint
+from runtime.database import read_transaction
 from runtime.exits import ExitCode, UserError
+from wire.messages.opening_record import PAGE, RecordedOpening, RecordedOpenings
 from wire.packed import pack
 from wire.strict_json import InvalidJson, parse_json
 
@@ -27,7 +32,13 @@ _LABEL = OPENING_TYPE.encode() + b"\0"
 
 @dataclass(frozen=True)
 class Circumstance:
-    """What every decision names: when, for whom, about which request (SHA-256), under which documents."""
+    """What every decision names: when, for whom, about which request (SHA-256), under which documents.
+
+    purpose      for which the recipient asked
+    policy_hash  32 bytes: the version of the agreement
+    checkpoint   the log's, under which the evidence was shown; None where that was not verified
+    decision     by the agreement's rules, with their ids; None where it did not come to that
+    """
 
     holder: int
     decided_at: int
@@ -36,6 +47,9 @@ class Circumstance:
     epoch_id: bytes
     policy_hash: bytes
     roster_version: int
+    purpose: str
+    checkpoint: Checkpoint | None = None
+    decision: DecisionRecord | None = None
 
 
 def make_link(
@@ -58,12 +72,27 @@ def make_link(
             "epoch_id": pack(circumstance.epoch_id),
             "policy_hash": pack(circumstance.policy_hash),
             "roster_version": circumstance.roster_version,
+            "purpose": circumstance.purpose,
+            "checkpoint": _checkpoint(circumstance.checkpoint),
+            "decision": None if circumstance.decision is None else circumstance.decision.to_document(),
             "refused": refused,
             "records": [dict(record) for record in records],
         }
     )
     message = _LABEL + body
     return Link(head.number + 1, hashlib.sha256(message).digest(), body.decode(), signing_key.sign(message))
+
+
+def _checkpoint(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
+    return None if checkpoint is None else {"size": checkpoint.size, "root": pack(checkpoint.root)}
+
+
+def recorded_openings(engine: Engine, after: int) -> RecordedOpenings:
+    """A page of the record, from the decision after `after` on."""
+    with read_transaction(engine) as connection:
+        links = opening_links(connection, after, PAGE + 1)
+    shown = tuple(RecordedOpening(link.number, link.body, link.signature) for link in links[:PAGE])
+    return RecordedOpenings(shown, shown[-1].number if len(links) > PAGE else None)
 
 
 def decided_records(evidence: Evidence, decision: Decision) -> list[dict[str, Any]]:

@@ -36,6 +36,16 @@ class Standing:
         """The newest version of the agreement, under which the next keys are generated."""
         return self.pinned.newest_agreement
 
+    @property
+    def newest(self) -> Trust:
+        """What is trusted of the newest epoch; before the first, the agreement alone."""
+        return self.epochs[0] if self.epochs else self.pinned
+
+    @property
+    def newest_ready(self) -> Trust | None:
+        """What is trusted of the newest epoch that has a roster; None before the first."""
+        return next((trust for trust in self.epochs if trust.is_ready), None)
+
     def with_document(self, signed: SignedDocument) -> Standing:
         """Take any document of the agreement; the same standing where it is held already. Raises DocumentRefused."""
         if signed.type == "epoch":
@@ -104,8 +114,7 @@ class Standing:
         epoch = Epoch.from_document(signed.document)
         if self.epoch(epoch.epoch_id) is not None:
             return self
-        newest = self.epochs[0] if self.epochs else self.pinned
-        return replace(self, epochs=(newest.with_epoch(signed), *self.epochs))
+        return replace(self, epochs=(self.newest.with_epoch(signed), *self.epochs))
 
     def _with_roster(self, signed: SignedDocument) -> Standing:
         roster = Roster.from_document(signed.document)

@@ -254,6 +254,11 @@ class World:
         log.append(*(submission_leaf(one.statement.encode(), logged_at) for one in submissions))
         return log
 
+    @cached_property
+    def kept_log(self) -> MemoryLog:
+        """The one log that requests of this world show, as long as a broker has none: it only grows."""
+        return self.log()
+
     def request(
         self,
         submissions: Iterable[Submission],
@@ -265,10 +270,12 @@ class World:
     ) -> OpeningRequest:
         """An opening request that shows every entry of every record of `submissions`; all to be opened by default.
 
-        The log holds them under a checkpoint that every witness cosigned at `cosigned_at`.
+        `kept_log` holds them under a checkpoint that every witness cosigned at `cosigned_at`.
         """
         given = list(submissions)
-        log = self.log(given)
+        log = self.kept_log
+        leaves = [submission_leaf(one.statement.encode(), START + DAY) for one in given]
+        places = [log.leaves.index(leaf) if leaf in log.leaves else log.append(leaf) for leaf in leaves]
         shown = tuple(
             EvidenceRecord(
                 record.head,
@@ -292,7 +299,7 @@ class World:
             checkpoint=log.cosign(cosigned_at),
             statements=tuple(
                 StatementEvidence(one.statement.encode(), one.signature, START + DAY, place, b"".join(log.path(place)))
-                for place, one in enumerate(given)
+                for place, one in zip(places, given, strict=True)
             ),
             records=shown,
             open=tuple(range(len(shown)) if wanted is None else wanted),

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import httpx
@@ -26,17 +27,25 @@ from crypto.keyfiles import KeyRing, write_key_file
 from crypto.shares import Evaluation as ShareEvaluation
 from crypto.shares import combine, share_name, verify_share
 from crypto.signatures import SigningKey
-from keyholder.app import create_app
+from keyholder.app import FOLLOWER, create_app
 from keyholder.holder import Holder
+from keyholder.log_following import LogFollower
+from keyholder.log_link import LogLink, make_log_link
 from keyholder.settings import HolderSettings
 from policies.documents import SignedDocument
 from policies.library import DocumentLibrary
+from policies.log.activity import hour_of
+from policies.log.errors import LogRefused
+from policies.log.leaves import activity_leaf, read_leaf
+from policies.log.tiles import TilePlace
 from policies.parties import holder_party_id
 from policies.service_settings import read_settings, write_settings
-from runtime.clock import Clock, SystemClock
+from runtime.clock import Clock, SystemClock, unix
 from tests.agreement_world import World, make_world
 from tests.clocks import MovableClock
 from wire.messages.evaluation import EvaluateRequest, EvaluateResponse, RecordName, RecordSecretsRequest
+from wire.messages.log import LoggedWithdrawal
+from wire.problems import RemoteProblem
 from wire.session import SignedSession
 
 PASSPHRASE = "correct horse battery staple"
@@ -84,13 +93,112 @@ def make_home(
 
 
 @dataclass
+class MemoryLink:
+    """The way to the log that a world keeps in memory, which grows every hour as a true one does.
+
+    `withdrawals`: the signed statements behind its leaves, by institution and number.
+    """
+
+    world: World
+    clock: Clock
+    withdrawals: dict[tuple[str, int], LoggedWithdrawal] = field(default_factory=dict)
+    documents_shown: list[SignedDocument] | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def checkpoint(self) -> str:
+        """The newest checkpoint."""
+        self.asked.append("checkpoint")
+        log, now = self.world.kept_log, unix(self.clock)
+        if not log.leaves or read_leaf(log.leaves[-1]).at <= now - 3600:
+            log.append(activity_leaf(hour_of(now), bytes(32), now))
+        return log.checkpoint()
+
+    def fetch(self, path: str) -> bytes:
+        """A tile or bundle of leaves."""
+        kind, place = path.removeprefix("tile/").split("/", 1)
+        try:
+            if kind == "entries":
+                return self.world.kept_log.entries(TilePlace.parse(place))
+            return self.world.kept_log.tile(int(kind), TilePlace.parse(place))
+        except LogRefused:
+            raise LookupError(path) from None
+
+    def documents(self) -> list[SignedDocument]:
+        """The world's documents."""
+        return self.world.documents if self.documents_shown is None else self.documents_shown
+
+    def withdrawal(self, institution_id: str, seq: int, statement_hash: bytes) -> LoggedWithdrawal:
+        """The statement behind a leaf."""
+        self.asked.append(f"withdrawal {institution_id}/{seq}")
+        found = self.withdrawals.get((institution_id, seq))
+        if found is None:
+            raise RemoteProblem(404, "not-found", "not found", "The institution has no such withdrawal.")
+        return found
+
+
+@dataclass
+class SwitchedLink:
+    """A holder's way to the log, which a test may change while the holder runs."""
+
+    inner: LogLink
+
+    def checkpoint(self) -> str:
+        """The newest checkpoint."""
+        return self.inner.checkpoint()
+
+    def fetch(self, path: str) -> bytes:
+        """A tile or bundle of leaves."""
+        return self.inner.fetch(path)
+
+    def documents(self) -> list[SignedDocument]:
+        """The signed documents."""
+        return self.inner.documents()
+
+    def withdrawal(self, institution_id: str, seq: int, statement_hash: bytes) -> LoggedWithdrawal:
+        """The statement behind a leaf."""
+        return self.inner.withdrawal(institution_id, seq, statement_hash)
+
+
+@dataclass
 class Holders:
-    """Key holders served in this process under one clock, or as processes (then without `apps`)."""
+    """Key holders served in this process under one clock, or as processes (then without `apps`).
+
+    Those in this process follow the log that their world keeps in memory (`log`), until `follow` names a broker.
+    """
 
     world: World
     clock: Clock
     homes: Mapping[int, Path]
     apps: dict[int, Flask] = field(default_factory=dict)
+    links: dict[int, SwitchedLink] = field(default_factory=dict)
+
+    @cached_property
+    def log(self) -> MemoryLink:
+        """The way to the world's log in memory."""
+        return MemoryLink(self.world, self.clock)
+
+    def serve(self, index: int, secrets: KeyRing | None = None) -> None:
+        """Serve a holder in this process, from its home and database."""
+        link = self.links.setdefault(index, SwitchedLink(self.log))
+        ring = secrets or key_ring(self.world, index)
+        self.apps[index] = create_app(_settings(self.homes[index]), clock=self.clock, key_ring=ring, log_link=link)
+
+    def follow(self, broker: Flask) -> None:
+        """Have every holder follow the log of a broker that is served in this process."""
+        for index, link in self.links.items():
+            party_id = holder_party_id(index)
+            link.inner = make_log_link(
+                self.trust,
+                party_id,
+                self.world.parties[party_id].signing_key,
+                self.clock,
+                transport=httpx.WSGITransport(app=broker),
+            )
+
+    def follower(self, index: int) -> LogFollower:
+        """What follows the log for a holder."""
+        found: LogFollower = self.apps[index].extensions[FOLLOWER]
+        return found
 
     @property
     def trust(self):  # type: ignore[no-untyped-def]
@@ -123,8 +231,7 @@ class Holders:
     def restart(self, index: int, *, secrets: KeyRing | None = None) -> None:
         """Serve a holder anew from its home and database, as after a restart."""
         self.engine(index).dispose()
-        ring = secrets if secrets is not None else key_ring(self.world, index)
-        self.apps[index] = create_app(_settings(self.homes[index]), clock=self.clock, key_ring=ring)
+        self.serve(index, secrets)
 
     def ask(
         self,
@@ -181,8 +288,7 @@ def serve_in_process(
     }
     holders = Holders(world, clock, homes)
     for index in found:
-        ring = (secrets or {}).get(index) or key_ring(world, index)
-        holders.apps[index] = create_app(_settings(homes[index]), clock=clock, key_ring=ring)
+        holders.serve(index, (secrets or {}).get(index))
     return holders
 
 

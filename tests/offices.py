@@ -18,6 +18,7 @@ from tests.institutions import Agreement
 def office_of(agreement: Agreement, recipient_id: str = "charity") -> Office:
     """The charity's office, which reaches the services as they run in this process."""
     world = agreement.world
+    agreement.holders.follow(agreement.broker.app)
     home = agreement.folder / recipient_id
     home.mkdir(exist_ok=True)
     write_json_file(home / CARD_FILE, world.parties[recipient_id].card.to_document())

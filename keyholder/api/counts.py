@@ -14,7 +14,7 @@ def counts_resource(holder: Holder) -> Resource:
     resource = Resource("counts", "counts", description="What was evaluated for whom, day by day")
 
     @resource.route("/v1/counts")
-    @signed("institution", "recipient", "holder", "broker", action="read-counts")
+    @signed("institution", "recipient", "holder", "broker", "auditor", action="read-counts")
     @resource.arguments(CountsQuery, location="query")
     @resource.response(200, DailyCountsList)
     def read_counts(query: CountsQuery) -> DailyCountsList:

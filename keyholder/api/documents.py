@@ -14,14 +14,14 @@ from wire.service import spend_request_nonce
 
 def documents_resource(holder: Holder) -> Resource:
     """`/v1/documents`."""
-    resource = Resource("documents", "documents", description="Epoch documents and rosters")
+    resource = Resource("documents", "documents", description="Documents of the agreement")
 
     @resource.route("/v1/documents", methods=["POST"])
-    @signed("institution", "recipient", "holder", "broker", action="bring-document")
+    @signed("institution", "recipient", "holder", "broker", "auditor", action="bring-document")
     @resource.arguments(SignedDocument)
     @resource.response(204)
     def accept_document(message: SignedDocument) -> None:
-        """Accept an epoch document or a roster that follows what is held and bears the signatures that it needs."""
+        """Accept a document of the agreement that follows what is held and bears the signatures that it needs."""
         try:
             given = PolicyDocument(dict(message.document), message.signatures)
             holder.documents.accept(given, holder.now, spend_request_nonce)

@@ -22,6 +22,12 @@ def lock_documents(connection: Connection) -> None:
     lock_chain(connection, DOCUMENTS)
 
 
+def is_held(connection: Connection, document_hash: bytes) -> bool:
+    """Whether the document with this hash was accepted."""
+    query = select(document.c.position).where(document.c.hash == document_hash)
+    return connection.execute(query).first() is not None
+
+
 def document_bodies(connection: Connection) -> list[str]:
     """Every accepted document in its file form, in the order of acceptance."""
     return list(connection.execute(select(document.c.body).order_by(document.c.position)).scalars())

@@ -153,3 +153,34 @@ keygen_message: Final = Table(
     Column("received_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("session", "round", "sender"),
 )
+
+# The checkpoint that this holder cosigned last. Whoever moves it locks its row.
+witnessed: Final = Table(
+    "witnessed",
+    metadata,
+    Column("origin", String(512), primary_key=True),  # the log's name
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("note", Text, nullable=False),  # the signed note with this holder's cosignature; empty before the first
+    Column("cosigned_at", BigInteger, nullable=False),
+)
+
+# How far this holder has followed the log's leaves.
+followed: Final = Table(
+    "followed",
+    metadata,
+    Column("origin", String(512), primary_key=True),
+    Column("position", BigInteger, nullable=False),  # how many leaves are applied
+    Column("size", BigInteger, nullable=False),  # of the note's tree
+    Column("note", Text, nullable=False),  # the newest checkpoint that continued all before; empty before the first
+    Column("reached_at", BigInteger, nullable=False),  # when all leaves of the newest checkpoint were applied last
+    Column("newest_at", BigInteger, nullable=False),  # the time in the newest leaf that was applied
+)
+
+# Epochs that are not accepted here, with the first leaf of a withdrawal in them: read again once they are.
+passed_over: Final = Table(
+    "passed_over",
+    metadata,
+    Column("epoch_id", LargeBinary(32), primary_key=True),
+    Column("first", BigInteger, nullable=False),
+)

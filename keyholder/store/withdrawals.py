@@ -54,8 +54,18 @@ def last_seq(connection: Connection, epoch_id: bytes, institution_id: str) -> in
 def add_withdrawal(connection: Connection, kept: Withdrawal, handles: Iterable[bytes]) -> None:
     """Keep a withdrawal and its handles. Raises IntegrityError where its seq has just been taken."""
     connection.execute(insert(withdrawal).values(**kept._asdict()))
-    rows = [{"epoch_id": kept.epoch_id, "institution_id": kept.institution_id, "handle": handle} for handle in handles]
-    connection.execute(insert_into(connection, withdrawn_handle).on_conflict_do_nothing(), rows)
+    _add_handles(connection, kept, handles)
+
+
+def is_kept(connection: Connection, epoch_id: bytes, institution_id: str, statement_hash: bytes) -> bool:
+    """Whether this very statement was applied."""
+    return acknowledged_at(connection, epoch_id, institution_id, statement_hash) is not None
+
+
+def add_logged(connection: Connection, kept: Withdrawal, handles: Iterable[bytes]) -> None:
+    """As `add_withdrawal`, in whatever order it comes. Under a number that is taken, the handles alone are added."""
+    connection.execute(insert_into(connection, withdrawal).values(**kept._asdict()).on_conflict_do_nothing())
+    _add_handles(connection, kept, handles)
 
 
 def withdrawn_among(
@@ -82,3 +92,8 @@ def _withdrawn(connection: Connection, epoch_id: bytes, institution_id: str, han
         )
     ).scalars()
     return [bytes(handle) for handle in rows]
+
+
+def _add_handles(connection: Connection, kept: Withdrawal, handles: Iterable[bytes]) -> None:
+    rows = [{"epoch_id": kept.epoch_id, "institution_id": kept.institution_id, "handle": handle} for handle in handles]
+    connection.execute(insert_into(connection, withdrawn_handle).on_conflict_do_nothing(), rows)

@@ -74,7 +74,7 @@ def test_no_column_is_made_for_an_element_a_tag_or_an_identifier() -> None:
     names = {name.split(".")[1] for name in binary}
     assert names == {
         "key_id", "nonce", "hash", "digest", "epoch_id", "signature", "statement_hash", "statement", "handle",
-        "session", "body",
+        "session", "body", "root",
     }  # fmt: skip
 
 
