@@ -17,6 +17,7 @@ from demo.broker_view import HeldRecord, find_in_database, held_record
 from demo.own_files import RECORD_ID
 from demo.scenario import Scenario
 from demo.score import Pair, RecordName, Score, why_missed
+from policies.documents import SignedDocument
 from runtime.console import say
 
 _NEEDLES = 200
@@ -41,6 +42,7 @@ class Outcome:
 
     missed   each planted pair that did not surface, and why
     example  one record of a found pair as the broker holds it
+    agreement, checkpoint  what all parties signed, and the log's newest checkpoint with the witnesses' cosignatures
     """
 
     score: Score
@@ -53,6 +55,8 @@ class Outcome:
     missed: Mapping[Pair, str]
     example: HeldRecord | None
     search: Search
+    agreement: SignedDocument
+    checkpoint: str
 
     def to_json(self, cpu_seconds: Mapping[str, float]) -> dict[str, Any]:
         """The result for scripts."""
@@ -73,7 +77,7 @@ def run_scenario(scenario: Scenario, truth: frozenset[Pair] | None) -> Outcome:
     """Set up, start, sync every institution, match, open, and score; `truth` None where nobody knows it."""
     started = time.monotonic()
     say("Making keys and signed documents for every party ...")
-    scenario.set_up()
+    agreement = scenario.set_up()
     say("Starting broker, worker and key holders ...")
     scenario.start()
     reports = []
@@ -82,6 +86,8 @@ def run_scenario(scenario: Scenario, truth: frozenset[Pair] | None) -> Outcome:
         reports.append(scenario.sync(institution_id))
     say("Waiting for the broker's worker ...")
     scenario.wait_until_matched()
+    say("Waiting for the log's witnesses ...")
+    scenario.wait_until_cosigned()
     say("Opening what the key holders open ...")
     opening = scenario.open_all()
     seconds = time.monotonic() - started
@@ -99,6 +105,8 @@ def run_scenario(scenario: Scenario, truth: frozenset[Pair] | None) -> Outcome:
         missed={pair: why_missed(pair, values, alone) for pair in sorted(score.missed)},
         example=_example(scenario, score),
         search=_search(scenario, score, values),
+        agreement=agreement,
+        checkpoint=scenario.wait_until_cosigned(),
     )
 
 

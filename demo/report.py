@@ -13,6 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.outcome import Outcome
+from policies.log.checkpoint import CosignedCheckpoint
+from policies.log.signed_note import encode_base64
+from policies.rendering import grouped
 
 
 def render(outcome: Outcome, cpu_seconds: Mapping[str, float]) -> str:
@@ -21,6 +24,7 @@ def render(outcome: Outcome, cpu_seconds: Mapping[str, float]) -> str:
     with console.capture() as captured:
         console.print(_pairs(outcome))
         console.print(_broker(outcome))
+        console.print(_agreement(outcome))
         console.print(_costs(outcome, cpu_seconds))
     return captured.get().rstrip()
 
@@ -58,6 +62,21 @@ def _broker(outcome: Outcome) -> Table:
         f"found {len(search.found)} of {search.sought} identifiers of these people in {search.values} stored values"
     )
     table.add_row("search", Text(verdict, style="bold"))
+    return table
+
+
+def _agreement(outcome: Outcome) -> Table:
+    cosigned = CosignedCheckpoint(outcome.checkpoint)
+    checkpoint = cosigned.checkpoint
+    witnesses = [line.name.rpartition("/")[2] for line in cosigned.note.signatures if line.name != checkpoint.origin]
+    table = Table(title="What all parties signed, and the log of what was done under it", title_justify="left")
+    table.add_column("what")
+    table.add_column("", overflow="fold")
+    table.add_row("agreement", grouped(outcome.agreement.hash))
+    table.add_row("co-signed by", ", ".join(sorted(outcome.agreement.signatures)))
+    table.add_row("log", checkpoint.origin)
+    table.add_row("leaves, root", f"{checkpoint.size}, {encode_base64(checkpoint.root)}")
+    table.add_row("cosigned by", ", ".join(sorted(set(witnesses))))
     return table
 
 

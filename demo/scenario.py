@@ -14,14 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from broker.settings import BrokerSettings
+from clients.log.source import HttpLog
 from demo.ceremony import HOLDERS, RECIPIENT, Institution, hold_ceremony
 from demo.own_files import RECORD_ID, OwnFile, mapping_toml, region_of
 from demo.processes import Finished, Processes, free_port
 from keyholder.settings import HolderSettings
 from policies.agreement.draft import AgreementDraft
+from policies.documents import SignedDocument
+from policies.log.checkpoint import CosignedCheckpoint
 from policies.service_settings import read_settings, write_settings
 from runtime.clock import Clock
 from runtime.exits import ExitCode, UserError
+
+COSIGNING_SECONDS = 60
+"""How long the key holders may take until they cosigned the log's newest checkpoint."""
 
 MATCHING_SECONDS = 600
 """How long the broker's worker may take until everything that was sent is matched."""
@@ -86,8 +92,8 @@ class Scenario:
         """The institutions' ids."""
         return [own.institution_id for own in self.files]
 
-    def set_up(self) -> None:
-        """Hold the ceremony and write every party's home and settings."""
+    def set_up(self) -> SignedDocument:
+        """Hold the ceremony, write every party's home and settings, and return the agreement that all signed."""
         ceremony = hold_ceremony(
             [Institution(own.institution_id, own.rows) for own in self.files],
             broker_url=self.ports.broker_url,
@@ -108,6 +114,7 @@ class Scenario:
             home = self.home(own.institution_id)
             region = self._region or region_of(own, self.files)
             (home / "mapping.toml").write_text(mapping_toml(own, region=region), "utf-8")
+        return ceremony.agreement
 
     def start(self) -> None:
         """Start broker, worker and key holders, and wait until all are ready."""
@@ -149,15 +156,29 @@ class Scenario:
             time.sleep(0.3)
         raise UserError("The broker's worker did not finish matching.", ExitCode.UNREACHABLE)
 
+    def wait_until_cosigned(self) -> str:
+        """Return, once the witnesses cosigned the log as it is now, their checkpoint; UserError where they do not."""
+        deadline = time.monotonic() + COSIGNING_SECONDS
+        with HttpLog(self.ports.broker_url) as log:
+            size = CosignedCheckpoint(log.checkpoint()).checkpoint.size
+            while time.monotonic() < deadline:
+                cosigned = log.cosigned()
+                if cosigned is not None and CosignedCheckpoint(cosigned).checkpoint.size >= size:
+                    return cosigned
+                time.sleep(0.3)
+        raise UserError("The key holders did not cosign the broker's log.", ExitCode.UNREACHABLE)
+
     def open_all(self) -> dict[str, Any]:
         """Have the charity open every alert; its report, with the pairs that it could read back."""
-        arguments = ["charity", "open", "--all", "--home", str(self.home(RECIPIENT)), "--json"]
+        home = str(self.home(RECIPIENT))
+        arguments = ["charity", "open", "--all", "--purpose", self.rules.purposes[0].code, "--home", home, "--json"]
         report: dict[str, Any] = _report("the charity's opening", self.processes.run(RECIPIENT, arguments))
         return report
 
     def handle_of(self, institution_id: str, row_id: str) -> bytes | None:
         """The handle (16 bytes) of an opened record, from the charity's case files; None where it was not opened."""
-        arguments = ["charity", "export", "--all", "--home", str(self.home(RECIPIENT))]
+        home = str(self.home(RECIPIENT))
+        arguments = ["charity", "export", "--all", "--purpose", self.rules.purposes[0].code, "--home", home]
         for case in _report("the charity's export", self.processes.run(RECIPIENT, arguments)):
             for record in case["records"]:
                 if (record["institution_id"], record["fields"].get(RECORD_ID)) == (institution_id, row_id):
