@@ -6,6 +6,7 @@ old ones withdrawn. What meets whom stays the same, so every night must end like
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -20,12 +22,15 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from broker.store import log_schema
 from broker.store import schema as broker_schema
 from crypto.records import check_record, unpack_records
-from demo.ceremony import demonstration_terms
+from demo.ceremony import demonstration_rules
 from demo.own_files import read_folder
 from demo.scenario import Scenario
 from keyholder.store import schema as holder_schema
+from policies.log.leaves import submission_leaf, withdrawal_leaf
+from policies.log.tree import leaf_hash
 from runtime.clock import SystemClock
 from runtime.database import open_engine, read_transaction
 from runtime.exits import ExitCode
@@ -82,6 +87,8 @@ class Nights:
                 _disturb(scenario, chance)
         _sync_until_done(scenario)
         scenario.wait_until_matched()
+        scenario.wait_until_cosigned()
+        _check_log(scenario)
         return _end_state(scenario, charged)
 
 
@@ -98,7 +105,7 @@ def nights() -> Iterator[Nights]:
         scenario = Scenario(
             Path(name) / "run",
             files,
-            terms=demonstration_terms(),
+            rules=demonstration_rules(),
             clock=SystemClock(),
             region="GB",
             holders=HOLDERS,
@@ -203,6 +210,28 @@ def _end_state(scenario: Scenario, charged_before: Mapping[Charge, int]) -> EndS
         alerts=frozenset(map(frozenset, members.values())),
         charged=tuple(sorted((*name, spent - charged_before.get(name, 0)) for name, spent in _charges(scenario))),
     )
+
+
+def _check_log(scenario: Scenario) -> None:
+    """Every statement that the broker signed for stands in its log once, whoever was killed when."""
+    engine = open_engine(scenario.broker_database)
+    submission, withdrawal, leaf = broker_schema.submission, broker_schema.withdrawal, log_schema.log_leaf
+    with read_transaction(engine) as connection:
+        receipted = [
+            (submission_leaf, *row)
+            for row in connection.execute(
+                select(submission.c.statement, submission.c.receipt).where(submission.c.receipt.is_not(None))
+            )
+        ]
+        receipted += [
+            (withdrawal_leaf, *row) for row in connection.execute(select(withdrawal.c.statement, withdrawal.c.receipt))
+        ]
+        hashes = Counter(bytes(row.hash) for row in connection.execute(select(leaf.c.hash)))
+    engine.dispose()
+    for make_leaf, statement, receipt in receipted:
+        received_at = json.loads(receipt)["document"]["received_at"]
+        found = hashes[leaf_hash(make_leaf(bytes(statement), received_at))]
+        assert found == 1, f"a statement stands in the log {found} times"
 
 
 def _tags(body: bytes) -> Tags:
