@@ -53,7 +53,9 @@ def is_news(signed: SignedDocument, trust: Trust) -> bool:
     document, newest = signed.document, trust.newest_agreement
     if signed.type == "agreement":
         held = {agreement.hash for agreement in trust.agreements}
-        return signed.hash not in held and Agreement.from_document(document).agreement_id == newest.agreement_id
+        agreement = Agreement.from_document(document)
+        # A first version is pinned or of no concern.
+        return agreement.version > 1 and signed.hash not in held and agreement.agreement_id == newest.agreement_id
     if signed.type == "suspension":
         suspension = Suspension.from_document(document)
         if suspension.number < trust.exclusions.next_number(suspension.party_id, suspension.by):

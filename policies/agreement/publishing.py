@@ -6,7 +6,7 @@ Each of them verifies it for itself. Knows no file and no home.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -27,7 +27,7 @@ class Network:
     """As whom one speaks, and how one gets there. `seed` is the signing key's; `transport` per party id for tests."""
 
     party_id: str
-    seed: bytes
+    seed: bytes = field(repr=False)
     clock: Clock
     timeout: float = 30.0
     ca_file: Path | None = None

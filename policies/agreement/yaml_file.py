@@ -50,7 +50,9 @@ def _draft(text: YamlText) -> AgreementDraft:
         check_content(draft)
         check_sense(draft)
     except ValidationError as error:
-        path, message = min(_faults(error.messages, ()), key=lambda fault: text.line_of(fault[0]))
+        # What stands there and is wrong comes before what is missing: it may be the same thing, misspelt.
+        faults = _faults(error.messages, ())
+        path, message = min(faults, key=lambda fault: (fault[0] not in text.lines, text.line_of(fault[0])))
         raise YamlFault(text.line_of(path), f"{_name(path)} {message.rstrip('.')}.") from None
     except AgreementRefused as refused:
         raise YamlFault(text.line_of(refused.path), refused.reason) from None

@@ -31,7 +31,7 @@ _ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "explain-decision": ("agreement explain",),
     "make-recipient-key": ("roster key", "charity epoch-key"),
     "set-up-service": ("holder init", "broker init"),
-    "run-service": ("holder serve", "broker serve", "broker worker", "broker log"),
+    "run-service": ("holder serve", "holder follow", "broker serve", "broker worker", "broker log"),
     "maintain-database": ("holder migrate", "broker migrate"),
     "generate-keys": ("holder keygen",),
     "suspend-locally": ("holder suspend", "holder resume"),

@@ -22,7 +22,6 @@ from policies.documents import read_document_file
 from policies.library import DocumentLibrary
 from runtime.console import run_command
 from runtime.exits import ExitCode
-from tests.agreement_world import example_terms
 from wire.messages.message import encode_message
 
 pytestmark = pytest.mark.xdist_group("document-commands")
@@ -30,10 +29,50 @@ pytestmark = pytest.mark.xdist_group("document-commands")
 PASSPHRASE = "a passphrase for tests"
 PARTIES = {
     "bank-a": ["bank", "bank-a", "--group", "group-a", "--declare", "phone=1000"],
+    "bank-b": ["bank", "bank-b", "--group", "group-b"],
     "charity": ["recipient", "charity", "--group", "group-d"],
     "holder1": ["holder", "holder1", "--index", "1", "--group", "group-h", "--address", "https://holder.example"],
     "broker": ["broker", "broker", "--group", "group-o", "--address", "https://broker.example"],
+    "regulator": ["auditor", "regulator", "--group", "regulator"],
 }
+
+AGREEMENT = """
+agreement: example
+title: An example
+start: 2026-01-01
+end: 2027-12-31
+purposes:
+  - {code: help, text: To help.}
+legal_basis:
+  - {text: Everybody agreed., reference: UK GDPR Art. 6}
+parties:
+  members:
+    - {id: bank-a, name: First bank, role: bank, group: group-a, modes: [provide, watch]}
+    - {id: bank-b, name: Second bank, role: bank, group: group-b, modes: [provide, watch]}
+  recipients:
+    - {id: charity, name: The desk, group: group-d, modes: [request, watch], purposes: [help]}
+  holders:
+    - {id: holder1, name: A university, group: group-h}
+  broker: {name: The operator, group: group-o}
+  auditors:
+    - {id: regulator, name: The authority}
+member_quorum: 1
+holders_together: 1
+epoch: 120 days
+kinds:
+  phone: {weight: 6, cap: 50, possession: true, norm_version: 1}
+identifier_spaces: {phone: 10_000}
+opening_rule: {groups: 2, least_weight: 10, alone: [phone]}
+padded_size: 1024
+fields: {bank: [record_id, note]}
+red_flags: {bank: []}
+gates: []
+retention: {records: 90 days, opened: 365 days}
+field_requests: []
+openings_per_day: 100
+records_per_day: 1000
+witnesses: {parties: [], quorum: 0}
+"""
 
 Run = Callable[..., int]
 
@@ -50,21 +89,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory, monkeymodule: pytest.Monkey
     root = tmp_path_factory.mktemp("agreement")
     monkeymodule.setenv("CROSSLIGHT_PASSPHRASE", PASSPHRASE)
     for name, arguments in PARTIES.items():
-        assert go("agreement", "keys", *arguments, "--home", root / name) == ExitCode.OK
-    terms = example_terms(t_h=1).to_document()
-    terms["kinds"] = {"phone": terms["kinds"]["phone"]}
-    terms["opening_rule"]["alone"] = ["phone"]
-    terms["identifier_spaces"] = {"phone": 10_000}
-    (root / "terms.json").write_text(json.dumps(terms))
-    agreement = root / "agreement.json"
+        assert go("party", "keys", *arguments, "--home", root / name) == ExitCode.OK
+    written, agreement = root / "agreement.yaml", root / "agreement.json"
+    written.write_text(AGREEMENT)
     cards = [root / name / "card.json" for name in PARTIES]
-    options = ("--agreement", "example", "--quorum", "1", "--terms", root / "terms.json", "--out", agreement)
-    assert go("agreement", "new", *options, *cards) == ExitCode.OK
-    for name in ("bank-a", "charity", "holder1"):
-        assert go("agreement", "sign", agreement, "--home", root / name) == ExitCode.OK
+    assert go("agreement", "new", written, *cards, "--out", agreement) == ExitCode.OK
+    for name in ("bank-a", "bank-b", "charity", "holder1", "regulator"):
+        assert go("agreement", "cosign", agreement, "--home", root / name) == ExitCode.OK
     copy = root / "agreement-of-the-broker.json"
     shutil.copy(agreement, copy)
-    assert go("agreement", "sign", copy, "--home", root / "broker") == ExitCode.OK
+    assert go("agreement", "cosign", copy, "--home", root / "broker") == ExitCode.OK
     assert go("agreement", "verify", agreement) == ExitCode.DOCUMENTS_REFUSED
     assert go("agreement", "merge", agreement, copy) == ExitCode.OK
     assert go("agreement", "verify", agreement) == ExitCode.OK
@@ -113,7 +147,7 @@ def test_every_party_ends_with_the_same_trust(folder):
     trusts = [DocumentLibrary.of_home(folder / name).trust() for name in PARTIES]
     assert len({trust.epoch_id for trust in trusts}) == 1
     assert len({trust.roster.hash for trust in trusts}) == 1
-    assert trusts[0].member("bank-a").budgets == {"phone": 3050}
+    assert trusts[0].member("bank-a").budgets == {"phone": 3650}
     assert trusts[0].recipient("charity").not_after == trusts[0].epoch.not_after
 
 
@@ -154,7 +188,7 @@ def test_json_alone_is_on_standard_output(folder, capsys):
 def test_a_document_for_the_same_place_is_not_signed_twice(folder, capsys, tmp_path):
     other = tmp_path / "epoch.json"
     keys = (folder / "phone_key.json", folder / "record_key.json")
-    period = ("--number", "1", "--from", "2026-01-01", "--until", "2026-05-01")
+    period = ("--number", "1", "--from", "2026-01-01", "--until", "2026-04-02")
     assert go("epoch", "new", *period, "--home", folder / "bank-a", "--out", other, *keys) == ExitCode.OK
     assert go("epoch", "sign", other, "--home", folder / "bank-a") == ExitCode.DOCUMENTS_REFUSED
     assert "Another document was signed here as epoch 1 of example" in capsys.readouterr().err
@@ -171,7 +205,7 @@ def test_a_pin_with_another_hash_is_refused(folder, capsys, tmp_path):
 
 def test_keys_are_never_overwritten(folder, capsys):
     before = (folder / "bank-a" / "keys.age").read_bytes()
-    assert go("agreement", "keys", *PARTIES["bank-a"], "--home", folder / "bank-a") == ExitCode.KEYS
+    assert go("party", "keys", *PARTIES["bank-a"], "--home", folder / "bank-a") == ExitCode.KEYS
     assert "never overwritten" in capsys.readouterr().err
     assert (folder / "bank-a" / "keys.age").read_bytes() == before
 
@@ -184,10 +218,10 @@ def test_documents_are_never_overwritten(folder, capsys):
 
 def test_an_agreement_that_names_a_party_otherwise_than_its_card_is_not_signed(folder, capsys, tmp_path):
     value = json.loads((folder / "agreement.json").read_text())
-    value["document"]["members"][0]["group_id"] = "group-z"
+    value["document"]["parties"]["members"][0]["group_id"] = "group-z"
     changed = tmp_path / "agreement.json"
     changed.write_text(json.dumps(value))
-    assert go("agreement", "sign", changed, "--home", folder / "bank-a") == ExitCode.DOCUMENTS_REFUSED
+    assert go("agreement", "cosign", changed, "--home", folder / "bank-a") == ExitCode.DOCUMENTS_REFUSED
     assert "something else about bank-a than its card" in capsys.readouterr().err
 
 
@@ -230,11 +264,11 @@ def test_generated_keys_of_another_epoch_or_with_other_commitments_are_refused(f
 
 
 def test_wrong_usage_is_one_sentence(capsys, tmp_path):
-    arguments = ("agreement", "keys", "holder", "holder2", "--index", "1", "--group", "g", "--home", tmp_path / "h")
+    arguments = ("party", "keys", "holder", "holder2", "--index", "1", "--group", "g", "--home", tmp_path / "h")
     assert go(*arguments) == ExitCode.USAGE
     assert "belongs to the key holder with the id holder1" in capsys.readouterr().err
     declared = ("--declare", "phone=many")
-    assert go("agreement", "keys", "bank", "b", "--group", "g", *declared, "--home", tmp_path / "b") == ExitCode.USAGE
+    assert go("party", "keys", "bank", "b", "--group", "g", *declared, "--home", tmp_path / "b") == ExitCode.USAGE
     assert "write FAMILY=N" in capsys.readouterr().err
     assert not (tmp_path / "h").exists()
 

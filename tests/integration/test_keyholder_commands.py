@@ -118,7 +118,7 @@ def test_counts_and_openings_are_shown_from_the_database(
         (lambda home: (home / "holder.toml").unlink(), ExitCode.DOCUMENTS_REFUSED),
         (lambda home: (home / "holder.toml").write_text("index = 1\ncolour = 'red'\n"), ExitCode.DOCUMENTS_REFUSED),
         (lambda home: shutil.rmtree(home / "documents"), ExitCode.DOCUMENTS_REFUSED),
-        (lambda home: (home / "documents" / "agreement.json").unlink(), ExitCode.DOCUMENTS_REFUSED),
+        (lambda home: (home / "documents" / "agreement-1.json").unlink(), ExitCode.DOCUMENTS_REFUSED),
         (
             lambda home: write_settings(HolderSettings, home, {"index": 1, "agreement_hash": "00" * 32}),
             ExitCode.DOCUMENTS_REFUSED,

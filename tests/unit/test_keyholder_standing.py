@@ -83,7 +83,7 @@ def test_an_epoch_that_comes_too_late_and_a_fork_are_refused(world: World, stand
 def test_a_roster_needs_its_epoch(world: World, standing: Standing) -> None:
     with pytest.raises(DocumentRefused, match="not accepted here"):
         standing.with_document(next_epoch(world)[1])
-    with pytest.raises(DocumentRefused, match="neither"):
+    with pytest.raises(DocumentRefused, match="another first version"):
         standing.with_document(make_world().agreement)
 
 

@@ -32,8 +32,16 @@ TELLING = re.compile(
     r"|^plain|^fields|content$|^rest$|^raw$|note$|encoded$|indicators|output|overlap|answers|database_url|^cells$|^row_id$"
 )
 HARMLESS = {
+    "AddCheckpoint.note": "a checkpoint, which is public",
+    "Agreement.fields": "names that the agreement gives to fields",
+    "Agreement.indicators": "codes of the agreement",
+    "AgreementContent.fields": "names that the agreement gives to fields",
+    "AgreementContent.indicators": "codes of the agreement",
+    "AgreementDraft.fields": "names that the agreement gives to fields",
+    "AgreementDraft.indicators": "codes of the agreement",
     "BrokerSession.session": "a SignedSession, whose repr shows nothing",
     "Condition.values": "the mapping's, as the institution wrote it",
+    "FieldRequest.fields": "names that the agreement gives to fields",
     "HolderSession.session": "a SignedSession, whose repr shows nothing",
     "KindTotals.identifiers": "a count",
     "Line.cells": "each of them hides its value",
@@ -49,11 +57,14 @@ HARMLESS = {
     "RowMapping.payload": "names of columns",
     "RowMapping.row_id": "the name of a column",
     "Search.values": "a count",
+    "Sentence.value": "what an agreement says",
     "ShownRow.fields": "names of columns",
     "ShownRow.indicators": "codes of the agreement",
     "State.shares": "EpochShares, whose FamilyShares show nothing",
     "Terms.fields": "names that the agreement gives to fields",
     "Terms.indicators": "codes of the agreement",
+    "WitnessCheckpoint.note": "a checkpoint, which is public",
+    "YamlText.value": "what an agreement says",
 }
 CANARY = bytes.fromhex("c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0f1")
 
