@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from flask import Flask
 
 from crypto.keyfiles import read_key_file
 from keyholder.accepted import AcceptedDocuments
-from keyholder.app import create_app, open_documents
+from keyholder.app import FOLLOWER, HOLDER, create_app, make_follower, open_documents
+from keyholder.holder import Holder
 from keyholder.keygen_commands import keygen
+from keyholder.log_keeping import keep_following
 from keyholder.opening_record import verify_links
 from keyholder.settings import HolderSettings
 from keyholder.standing import Standing, read_document_text
@@ -96,13 +99,39 @@ def serve(home: Path, passphrase_file: Path | None) -> None:
     settings = read_settings(HolderSettings, home)
     key_ring = read_key_file(settings.key_file, read_passphrase(passphrase_file))
     configure_logging("holder")
+    made: list[Flask] = []
+
+    def make() -> Flask:
+        made.append(create_app(settings, key_ring=key_ring))
+        return made[0]
+
     run_server(
-        lambda: create_app(settings, key_ring=key_ring),
+        make,
         settings.bind,
         settings.workers,
         settings.threads,
         certfile=settings.certificate,
         keyfile=settings.certificate_key,
+        in_worker=lambda: keep_following(made[0].extensions[HOLDER], made[0].extensions[FOLLOWER]),
+    )
+
+
+@holder.command()
+@home_option
+@passphrase_option
+@json_option
+def follow(home: Path, passphrase_file: Path | None) -> None:
+    """Follow the broker's log now, as the service does every minute: apply withdrawals, take in signed documents.
+
+    Exit code 8 where the log shows two histories or withholds what it names; the evidence is in the home folder.
+    """
+    settings = read_settings(HolderSettings, home)
+    key_ring = read_key_file(settings.key_file, read_passphrase(passphrase_file))
+    service = Holder(settings.index, key_ring, _open(home), SystemClock())
+    followed = make_follower(service, settings).follow()
+    emit(
+        {"leaves": followed.position, "newest_at": followed.newest_at},
+        f"The log was followed to its end: {followed.position} leaves are applied.",
     )
 
 

@@ -63,12 +63,14 @@ def serve(
     keyfile: Path | None = None,
     when_ready: Callable[[], None] | None = None,
     on_exit: Callable[[], None] | None = None,
+    in_worker: Callable[[], None] | None = None,
 ) -> None:
     """Serve until the process is told to stop (SIGTERM, SIGINT); requests being answered get 30 s to finish.
 
     `app_factory` runs once, in this process, before the workers are forked: it must start no thread that a worker
     needs. `bind` is HOST:PORT. With `certfile` and `keyfile` (PEM) the server itself speaks TLS; without them it
-    belongs behind a proxy that does. `when_ready` and `on_exit` run in this process, not in the workers.
+    belongs behind a proxy that does. `when_ready` and `on_exit` run in this process, `in_worker` in each worker before
+    it answers: there a thread may be started.
 
     Before anything is served, the two HPKE implementations must open what the other seals, where the second one is
     installed; raises InvalidSealed.
@@ -95,6 +97,7 @@ def serve(
         "child_exit": lambda server, worker: forget_process(worker.pid),
         "when_ready": lambda server: when_ready() if when_ready else None,
         "on_exit": lambda server: on_exit() if on_exit else None,
+        "post_worker_init": lambda worker: in_worker() if in_worker else None,
     }
     if certfile is not None and keyfile is not None:
         settings |= {"certfile": str(certfile), "keyfile": str(keyfile)}

@@ -17,7 +17,7 @@ from wire.access import PUBLIC, route_access
 from wire.http_signatures import sign_request
 
 INSTITUTION = frozenset({"institution"})
-EVERYBODY = frozenset({"institution", "recipient", "holder", "broker"})
+EVERYBODY = frozenset({"institution", "recipient", "holder", "broker", "auditor"})
 MATRIX: Mapping[tuple[str, str], object] = {
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
@@ -30,8 +30,17 @@ MATRIX: Mapping[tuple[str, str], object] = {
     ("POST", "/v1/keygen"): frozenset({"holder"}),
     ("GET", "/v1/counts"): EVERYBODY,
     ("POST", "/v1/documents"): EVERYBODY,
+    ("POST", "/add-checkpoint"): PUBLIC,
+    ("GET", "/v1/witness/checkpoint"): EVERYBODY - {"broker"},
+    ("GET", "/v1/openings"): frozenset({"holder", "auditor"}),
 }
-PARTIES = {"institution": "bank-a", "recipient": "charity", "holder": "holder2", "broker": "broker"}
+PARTIES = {
+    "institution": "bank-a",
+    "recipient": "charity",
+    "holder": "holder2",
+    "broker": "broker",
+    "auditor": "regulator",
+}
 
 
 @pytest.fixture
@@ -72,13 +81,14 @@ def test_unsigned_unknown_and_wrongly_signed_requests_are_refused_everywhere(hol
     stranger = SigningKey(bytes(range(32)))
     for (method, rule), roles in MATRIX.items():
         if roles == PUBLIC:
-            assert call(holders, method, rule, None, None) == 200
+            # A witness's route takes text, which an empty message is not.
+            assert call(holders, method, rule, None, None) == (400 if rule == "/add-checkpoint" else 200)
             continue
         for party_id, key in ((None, None), ("bank-a", stranger), ("mallory", stranger)):
             assert call(holders, method, rule, party_id, key) == 401, (rule, party_id)
 
 
-@pytest.mark.parametrize("party_id", ["bank-a", "charity", "holder2", "broker"])
+@pytest.mark.parametrize("party_id", ["bank-a", "charity", "holder2", "broker", "regulator"])
 def test_every_answer_of_a_key_holder_is_declared(holders: Holders, party_id: str) -> None:
     enrolled = holders.trust.agreement.holders[0]
     key = holders.world.parties[party_id].signing_key

@@ -13,6 +13,7 @@ from crypto.statements import SubmissionStatement
 from policies.assembly import build_roster
 from policies.errors import EvidenceRefused
 from policies.evidence import Reason, check_evidence, decide
+from policies.log.leaves import submission_leaf
 from policies.opening_rule import Circumstances
 from tests.agreement_world import DAY, START, World, example_terms, make_world
 from wire.messages.message import decode_message, encode_message
@@ -58,7 +59,7 @@ def with_statement(request: OpeningRequest, number: int, **changes) -> OpeningRe
 
 
 def signed_record(world: World, institution: str, entries: list[tags.Entry], like: EvidenceRecord, **context):
-    """A record of `institution` with any entries at all, under its own valid statement of one record."""
+    """A record of `institution` with any entries at all, under its own valid statement; `appended` logs it."""
     head = Head.decode(like.head)
     salts = [bytes([number]) * 16 for number in range(len(entries))]
     hashes = tuple(entry_hash(salt, entry.encode()) for salt, entry in zip(salts, entries, strict=True))
@@ -73,13 +74,29 @@ def signed_record(world: World, institution: str, entries: list[tags.Entry], lik
     )
     return (
         EvidenceRecord(encoded, like.envelope_hash, merkle.path(leaves, 0), 2, shown),
-        StatementEvidence(statement, signature),
+        StatementEvidence(statement, signature, START + DAY, 0, b""),
         changed,
     )
 
 
-def appended(request: OpeningRequest, record: EvidenceRecord, statement: StatementEvidence) -> OpeningRequest:
-    return replace(request, statements=(*request.statements, statement), records=(*request.records, record))
+def appended(
+    world: World, request: OpeningRequest, record: EvidenceRecord, statement: StatementEvidence
+) -> OpeningRequest:
+    return in_one_log(
+        world,
+        replace(request, statements=(*request.statements, statement), records=(*request.records, record)),
+    )
+
+
+def in_one_log(world: World, request: OpeningRequest) -> OpeningRequest:
+    """The request with all of its statements in one log, under its checkpoint."""
+    log = world.log()
+    log.append(*(submission_leaf(shown.statement, shown.logged_at) for shown in request.statements))
+    statements = tuple(
+        replace(shown, log_index=place, log_path=b"".join(log.path(place)))
+        for place, shown in enumerate(request.statements)
+    )
+    return replace(request, checkpoint=log.note(), statements=statements)
 
 
 def refusal(request: OpeningRequest, world: World, position: int, now: int = NOW):
@@ -211,14 +228,14 @@ def test_entries_that_a_record_itself_has_twice_or_unsorted_are_refused(world, r
     email = tags.possession_entry("email", y, replace(context, institution_id="police-c").encode())
     for entries in ([phone, email], [phone, phone]):
         record, statement, _ = signed_record(world, "police-c", entries, like)
-        assert refusal(appended(request_of, record, statement), world, 3) is Reason.ENTRY
+        assert refusal(appended(world, request_of, record, statement), world, 3) is Reason.ENTRY
 
 
 def test_attack_2_a_possession_replayed_from_another_record_is_refused(world, request_of):
     like = request_of.records[0]
     stolen = [tags.Entry.decode(entry.entry) for entry in like.entries]
     record, statement, _ = signed_record(world, "police-c", stolen, like)
-    assert refusal(appended(request_of, record, statement), world, 3) is Reason.POSSESSION
+    assert refusal(appended(world, request_of, record, statement), world, 3) is Reason.POSSESSION
 
 
 def test_attack_2_a_copied_tag_without_possession_is_refused(world, request_of):
@@ -229,7 +246,7 @@ def test_attack_2_a_copied_tag_without_possession_is_refused(world, request_of):
         if tags.Entry.decode(entry.entry).kind == "phone"
     ]
     record, statement, _ = signed_record(world, "police-c", copied, like)
-    assert refusal(appended(request_of, record, statement), world, 3) is Reason.KIND
+    assert refusal(appended(world, request_of, record, statement), world, 3) is Reason.KIND
 
 
 def test_attack_2_a_key_of_small_order_proves_nothing(world, request_of):
@@ -237,14 +254,14 @@ def test_attack_2_a_key_of_small_order_proves_nothing(world, request_of):
     for key in (b"\1" + bytes(31), bytes(32), b"\xec" + b"\xff" * 30 + b"\x7f"):
         entry = tags.Entry("phone", tags.possession_tag(key), key, key + bytes(32))
         record, statement, _ = signed_record(world, "police-c", [entry], like)
-        assert refusal(appended(request_of, record, statement), world, 3) is Reason.POSSESSION
+        assert refusal(appended(world, request_of, record, statement), world, 3) is Reason.POSSESSION
 
 
 def test_only_a_report_desk_may_show_a_tag_without_possession(world, request_of):
     like = request_of.records[0]
     entry = tags.report_desk_entry("phone", b"y" * 64)
     record, statement, _ = signed_record(world, "desk-d", [entry], like)
-    evidence = check_evidence(appended(request_of, record, statement), world.trust, NOW)
+    evidence = check_evidence(appended(world, request_of, record, statement), world.trust, NOW)
     assert 3 in evidence.verified
     assert decide(evidence, (3,), around(world)).refused[3].reason is Reason.NOT_SUPPORTED
 
@@ -254,7 +271,7 @@ def test_possession_in_a_kind_that_only_supports_and_unknown_kinds_are_refused(w
     ctx = replace(Head.decode(like.head).context, institution_id="police-c").encode()
     for kind in ("address.postal", "shoe-size"):
         record, statement, _ = signed_record(world, "police-c", [tags.possession_entry(kind, b"y" * 64, ctx)], like)
-        assert refusal(appended(request_of, record, statement), world, 3) is Reason.KIND
+        assert refusal(appended(world, request_of, record, statement), world, 3) is Reason.KIND
 
 
 def test_expired_records_neither_open_nor_support(world):
@@ -278,7 +295,7 @@ def test_times_that_the_epoch_does_not_allow_are_refused(world, request_of):
         ctx = replace(Head.decode(like.head).context, institution_id="police-c", **times).encode()
         entry = tags.possession_entry("phone", b"y" * 64, ctx)
         record, statement, _ = signed_record(world, "police-c", [entry], like, **times)
-        assert refusal(appended(request_of, record, statement), world, 3) is Reason.TIMES
+        assert refusal(appended(world, request_of, record, statement), world, 3) is Reason.TIMES
 
 
 def test_a_record_shown_twice_counts_once(world, request_of):
@@ -311,3 +328,100 @@ def test_five_hundred_and_twelve_records_are_checked(world):
     evidence = check_evidence(request, world.trust, NOW)
     assert len(evidence.verified) == 512
     assert decide(evidence, request.open, around(world)).accepted == tuple(range(512))
+
+
+# In the log
+
+
+@pytest.fixture(scope="module")
+def witnessed() -> World:
+    """An agreement whose checkpoints two of three witnesses must cosign."""
+    return make_world(witness_quorum=2)
+
+
+def logged(world: World, *cosigners: str, cosigned_at: int = NOW, leaves: int = 0) -> OpeningRequest:
+    """A request whose statements are in a log of `leaves` more leaves, cosigned by those named (by everybody)."""
+    given = [world.submit("bank-a", [{"phone": "+491"}]), world.submit("bank-b", [{"phone": "+491"}])]
+    request = world.request(given)
+    log = world.log(given)
+    log.append(*(b"%d" % number for number in range(leaves)))
+    note = log.cosign(cosigned_at, *cosigners)
+    statements = tuple(
+        replace(shown, log_index=place, log_path=b"".join(log.path(place)))
+        for place, shown in enumerate(request.statements)
+    )
+    return replace(request, checkpoint=note, statements=statements)
+
+
+def whole_refusal(request: OpeningRequest, world: World, now: int = NOW) -> str:
+    with pytest.raises(EvidenceRefused) as caught:
+        check_evidence(request, world.trust, now)
+    return f"{caught.value.code}: {caught.value.detail}"
+
+
+def test_evidence_in_a_cosigned_log_holds_however_large_the_log_is(witnessed):
+    for leaves in (0, 1, 300):
+        assert check_evidence(logged(witnessed, leaves=leaves), witnessed.trust, NOW).refused == {}
+    assert check_evidence(logged(witnessed, "holder1", "holder3"), witnessed.trust, NOW).refused == {}
+
+
+@pytest.mark.parametrize("change", ["no checkpoint", "unsigned", "another log's", "another key's", "changed"])
+def test_without_the_logs_own_signature_nothing_is_looked_at(witnessed, change):
+    request = logged(witnessed)
+    stranger = make_world(witness_quorum=2)
+    text, signatures = request.checkpoint.split("\n\n")
+    note = {
+        "no checkpoint": "nothing\n",
+        "unsigned": text + "\n\n" + "".join(line + "\n" for line in signatures.splitlines()[1:]),
+        "another log's": request.checkpoint.replace(text.split("\n")[0], "broker.example/another"),
+        "another key's": logged(stranger).checkpoint,
+        "changed": request.checkpoint.replace("\n2\n", "\n3\n"),
+    }[change]
+    assert whole_refusal(replace(request, checkpoint=note), witnessed).startswith("checkpoint: ")
+
+
+def test_a_checkpoint_without_enough_cosignatures_of_the_named_witnesses_is_refused(witnessed):
+    for cosigners in ([], ["holder1"], ["holder1", "bank-a", "bank-b", "charity", "regulator"]):
+        request = logged(witnessed, *cosigners) if cosigners else logged(witnessed)
+        if not cosigners:
+            text, signatures = request.checkpoint.split("\n\n")
+            request = replace(request, checkpoint=f"{text}\n\n{signatures.splitlines()[0]}\n")
+        assert "cosignatures" in whole_refusal(request, witnessed)
+
+
+def test_cosignatures_count_for_a_day_and_not_before_their_time(witnessed):
+    request = logged(witnessed, cosigned_at=NOW - DAY)
+    assert check_evidence(request, witnessed.trust, NOW).refused == {}
+    assert "last 24 hours" in whole_refusal(request, witnessed, NOW + 1)
+    assert "last 24 hours" in whole_refusal(logged(witnessed, cosigned_at=NOW + 3600), witnessed)
+
+
+@pytest.mark.parametrize("change", ["path", "index", "time", "other leaf", "other record's", "beyond"])
+def test_a_statement_that_is_not_where_it_is_said_to_be_costs_its_records(witnessed, change):
+    request = logged(witnessed, leaves=3)
+    first, second = request.statements
+    changed = {
+        "path": replace(first, log_path=bytes(32) + first.log_path[32:]),
+        "index": replace(first, log_index=1),
+        "time": replace(first, logged_at=first.logged_at + 1),
+        "other leaf": replace(first, log_index=2, log_path=first.log_path),
+        "other record's": replace(first, log_index=second.log_index, log_path=second.log_path),
+        "beyond": replace(first, log_index=5),
+    }[change]
+    shown = replace(request, statements=(changed, second))
+    evidence = check_evidence(shown, witnessed.trust, NOW)
+    assert evidence.refused[0].reason is Reason.NOT_LOGGED
+    assert decide(evidence, (0, 1), around(witnessed)).accepted == ()
+
+
+def test_a_statement_that_came_after_the_checkpoint_is_not_logged(witnessed):
+    given = [witnessed.submit("bank-a", [{"phone": "+491"}]), witnessed.submit("bank-b", [{"phone": "+491"}])]
+    log = witnessed.log(given)
+    request = replace(witnessed.request(given), checkpoint=log.cosign(NOW, size=1))
+    statements = tuple(
+        replace(shown, log_index=place, log_path=b"".join(log.path(place, size)))
+        for place, (shown, size) in enumerate(zip(request.statements, (1, 2), strict=True))
+    )
+    evidence = check_evidence(replace(request, statements=statements), witnessed.trust, NOW)
+    assert set(evidence.refused) == {1}
+    assert evidence.refused[1].reason is Reason.NOT_LOGGED
