@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from broker.log import activity
 from broker.log.expiry import expire
 from broker.log.sequencer import Sequencer
 from broker.store import log
+from broker.store.logins import forget_logins
 from policies.log.activity import hour_of
 from policies.trust import Trust
 from runtime.clock import Clock, unix
@@ -27,6 +29,9 @@ _EXPIRIES_A_TICK = 4
 _RETRY_SECONDS = 5.0
 _BARE_CHECKPOINTS_KEPT = 86_400
 """Seconds for which a checkpoint that nobody cosigned is kept."""
+
+_LOGINS_KEPT = 2 * 86_400
+"""Seconds for which it is remembered who was here: longer than any day lasts."""
 
 _TIDY_EVERY = 3600
 
@@ -72,9 +77,12 @@ class Keeper:
         if now < self._tidied_at + _TIDY_EVERY:
             return
         self._tidied_at = now
-        run_in_transaction(
-            self._engine, lambda connection: log.forget_bare_checkpoints(connection, now - _BARE_CHECKPOINTS_KEPT)
-        )
+
+        def work(connection: Connection) -> None:
+            log.forget_bare_checkpoints(connection, now - _BARE_CHECKPOINTS_KEPT)
+            forget_logins(connection, datetime.fromtimestamp(now - _LOGINS_KEPT, UTC).date().isoformat())
+
+        run_in_transaction(self._engine, work)
 
 
 def repeat(duty: Callable[[], bool], stop: threading.Event, pause: float, name: str) -> None:
