@@ -9,7 +9,7 @@ from tests.project_files import ROOT
 
 PAGE = (ROOT / "docs" / "threat-model.md").read_text("utf-8")
 TEST = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
-PLAYED = (*range(1, 9), 10, 11, 12, 14, 15)
+PLAYED = tuple(range(1, 16))
 
 
 def section(title: str) -> str:
