@@ -18,6 +18,7 @@ from keyholder.holder import Holder
 from keyholder.log_following import LogBehind, LogFollower, followed_age
 from keyholder.opening_record import Circumstance, decided_records, make_link
 from keyholder.rulings import DecidedAgainst, require
+from keyholder.shares import FamilyShare
 from keyholder.store import documents, log_views, openings, withdrawals
 from policies.decisions.question import Fact
 from policies.decisions.record import DecisionRecord
@@ -79,12 +80,11 @@ def answer_opening(
     """
     asked = _Asked(holder, follower, caller, request, request_hash, spend_nonce)
     try:
-        admission = known_epoch(holder, request.epoch_id)
-        admission.recipient(caller)
-        require_running(admission)
-        share = admission.share(RECORD_FAMILY, request.share_version, request.holder_set)
-        evidence = _check(asked, admission)
+        admission, share, evidence = _look_at(asked)
         _follow_log(asked)
+        if holder.state().revision != admission.state.revision:
+            # A document was taken in, from the log perhaps: it may change what the evidence is worth.
+            admission, share, evidence = _look_at(asked)
         outcome = run_in_transaction(holder.engine, lambda connection: _decide(connection, asked, admission, evidence))
     except Problem as problem:
         if problem.type_suffix not in _NOT_RECORDED:
@@ -100,9 +100,15 @@ def answer_opening(
     return OpeningResponse(accepted, evaluation.elements, evaluation.proof, refusals)
 
 
-def _check(asked: _Asked, admission: Admission) -> Evidence:
+def _look_at(asked: _Asked) -> tuple[Admission, FamilyShare, Evidence]:
+    """Admit the request by the documents held now, and check its evidence against them."""
+    request = asked.request
+    admission = known_epoch(asked.holder, request.epoch_id)
+    admission.recipient(asked.caller)
+    require_running(admission)
+    share = admission.share(RECORD_FAMILY, request.share_version, request.holder_set)
     try:
-        return check_evidence(asked.request, admission.trust, admission.now)
+        return admission, share, check_evidence(request, admission.trust, admission.now)
     except EvidenceRefused as refused:
         raise Problem(409, str(refused.code), "evidence refused", refused.detail) from None
 
