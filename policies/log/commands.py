@@ -5,7 +5,6 @@ Reads files only; whoever has the file, the leaf and the witness policy needs no
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from policies.log.split_view import SplitView
 from policies.log.witness_policy import WitnessPolicy
 from runtime.clock import SystemClock, unix
 from runtime.console import emit, json_option
+from wire.strict_json import InvalidJson, parse_json
 
 LONGEST_FILE = 4 * 2**20
 
@@ -106,15 +106,20 @@ def verify_proof(file: Path, leaf_file: Path, policy_file: Path) -> None:
 def check_evidence(file: Path, key_text: str | None, policy_file: Path | None) -> None:
     """Check the evidence that a client kept when the log showed two histories.
 
-    Both checkpoints bear the log's own signature, so whoever has its key can see for himself. Ends with 8 where the
-    file does not show what it says.
+    Both checkpoints bear the log's own signature, so whoever has its key can see for himself. That a witness set its
+    time back shows under its key alone, which is in the policy. Ends with 8 where the file does not show what it says.
     """
     if (key_text is None) == (policy_file is None):
         raise click.UsageError("Give --log-key or --policy.")
     split_view = SplitView.from_document(_json(file))
-    keys = (VerifierKey.parse(key_text),) if key_text is not None else _policy(policy_file or file).logs
-    key = next((key for key in keys if key.name == split_view.log_key.name), keys[0])
-    sentence = split_view.check(key)
+    if policy_file is not None:
+        policy = _policy(policy_file)
+        key = next((key for key in policy.logs if key.name == split_view.log_key.name), policy.logs[0])
+        sentence = split_view.check(key, policy.witnesses.values())
+    elif split_view.witnesses:
+        raise LogRefused("The evidence is about a witness: give --policy, which has the witnesses' keys.")
+    else:
+        sentence = split_view.check(VerifierKey.parse(key_text or ""))
     emit({"fault": split_view.fault, "seen_at": split_view.seen_at, "sentence": sentence}, f"It holds. {sentence}")
 
 
@@ -145,10 +150,9 @@ def _text(path: Path) -> str:
 
 def _json(path: Path) -> object:
     try:
-        value: object = json.loads(_text(path))
-    except ValueError:
-        raise LogRefused(f"{path} is not JSON.") from None
-    return value
+        return parse_json(_bytes(path))
+    except InvalidJson as error:
+        raise LogRefused(f"{path} is not JSON that evidence is written in: {error}.") from None
 
 
 def _moment(at: int) -> str:

@@ -25,7 +25,9 @@ MOST_SIGNATURES: Final = 2000
 KEY_ID_LENGTH: Final = 4
 
 _DASH: Final = "\u2014 "
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_FORBIDDEN: Final = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
+"""Half of a surrogate pair has no bytes in UTF-8, which is what is signed."""
+
 _HEX: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
 
@@ -114,8 +116,8 @@ class Note:
         """Read a signed note; raises LogRefused. Nothing is verified."""
         if len(note) > LONGEST_NOTE:
             raise LogRefused("The signed note is too long.")
-        if _CONTROL.search(note):
-            raise LogRefused("The signed note holds control characters.")
+        if _FORBIDDEN.search(note):
+            raise LogRefused("The signed note holds control characters, or half of a surrogate pair.")
         # The last empty line parts text and signatures: the text may hold others.
         text, separator, lines = note.rpartition("\n\n")
         if not separator or not lines.endswith("\n") or not text:
@@ -128,7 +130,7 @@ class Note:
 
 def check_key_name(name: str) -> None:
     """Raise LogRefused unless `name` can be a key's: not empty, without spaces, plus signs and control characters."""
-    if not name or "+" in name or any(character.isspace() or ord(character) < 32 for character in name):
+    if not name or "+" in name or _FORBIDDEN.search(name) or any(character.isspace() for character in name):
         raise LogRefused("A key's name is not empty and holds neither spaces nor plus signs.")
 
 

@@ -6,7 +6,7 @@ newer root and to another root than the older checkpoint's. Pure: whoever reads 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -14,6 +14,7 @@ from policies.log.checkpoint import Checkpoint, CosignedCheckpoint
 from policies.log.errors import LogRefused
 from policies.log.signed_note import COSIGNATURE, VerifierKey, decode_base64, encode_base64
 from policies.log.tree import roots_of_prefix
+from policies.log.witness_policy import SKEW
 
 TYPE: Final = "crosslight/v1 split view"
 
@@ -24,6 +25,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "truncated": "The log was cut: its newest checkpoint has fewer leaves than one that it signed before.",
     "back-dated": "A witness's time was set back: it cosigned the larger tree before it cosigned the smaller one.",
 }
+
+ORDER_UNPROVED: Final = "That the smaller one was shown after the larger is the word of whoever kept this file."
+"""Of a log that was cut: it signed both, as an honest log does while it grows; only their order is wrong."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,16 @@ class SplitView:
             tuple(VerifierKey.parse(one) for one in _texts(document["witnesses"])),
         )
 
-    def check(self, log_key: VerifierKey) -> str:
-        """The sentence, if the evidence shows what it says under the log's key; raises LogRefused if it does not."""
+    def check(self, log_key: VerifierKey, witnesses: Collection[VerifierKey] | None = None) -> str:
+        """The sentence, if the evidence shows what it says under the log's key; raises LogRefused if it does not.
+
+        Of a log that was cut the sentence says what the file alone does not prove. With `witnesses`, a time that was
+        set back must be that of one of them: anybody can make a key that contradicts itself.
+        """
         if log_key != self.log_key:
             raise LogRefused("The evidence is about another log: its key is not the one given.")
+        if witnesses is not None and not set(self.witnesses) <= set(witnesses):
+            raise LogRefused("The evidence names a witness that the policy does not have.")
         kept = CosignedCheckpoint(self.kept).verify(log_key)
         shown = CosignedCheckpoint(self.shown).verify(log_key)
         holds = {
@@ -92,11 +102,14 @@ class SplitView:
         }
         if not holds[self.fault]():
             raise LogRefused("The evidence does not show what it says: the two checkpoints can both be honest.")
-        return self.sentence
+        return f"{self.sentence} {ORDER_UNPROVED}" if self.fault == "truncated" else self.sentence
 
 
 def back_dated(kept: str, shown: str, witnesses: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
-    """The witnesses whose time on the smaller of two notes is later than on the larger; raises LogRefused."""
+    """The witnesses whose time on the smaller of two notes is later than on the larger; raises LogRefused.
+
+    By more than clocks may differ: a clock that was corrected between two cosignatures is no lie.
+    """
     notes = sorted((CosignedCheckpoint(kept), CosignedCheckpoint(shown)), key=lambda one: one.checkpoint.size)
     if notes[0].checkpoint.size == notes[1].checkpoint.size:
         return ()
@@ -105,7 +118,7 @@ def back_dated(kept: str, shown: str, witnesses: Sequence[VerifierKey]) -> tuple
         if key.type != COSIGNATURE:
             raise LogRefused("The evidence names a key that is no witness's.")
         smaller, larger = notes[0].cosigned_at(key), notes[1].cosigned_at(key)
-        if smaller is not None and larger is not None and larger < smaller:
+        if smaller is not None and larger is not None and larger + SKEW < smaller:
             found.append(key)
     return tuple(found)
 

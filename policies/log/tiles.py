@@ -51,7 +51,7 @@ class TilePlace:
             raise LogRefused("This is no path of a tile.")
         tile = int(found[1].replace("x", "").replace("/", "") + found[2])
         place = cls(tile, WIDTH if found[3] is None else int(found[3]))
-        if place.format() != text:
+        if place.width > WIDTH or place.format() != text:
             raise LogRefused("This is no path of a tile.")
         return place
 

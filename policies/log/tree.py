@@ -82,6 +82,8 @@ def consistency_proof(reader: HashReader, old: int, new: int) -> list[bytes]:
 def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
     """The root to which a path leads from a leaf hash (32 bytes); raises LogRefused for a path of the wrong length."""
     _check_nodes(path)
+    if len(leaf) != NODE_LENGTH:
+        raise LogRefused(f"The hash of a leaf is {NODE_LENGTH} bytes long.")
     if not 0 <= index < size:
         raise LogRefused(f"There is no leaf {index} in a tree of {size}.")
     node, position, last = leaf, index, size - 1
@@ -112,13 +114,15 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
     _check_nodes(proof)
     if not 0 <= old <= new:
         raise LogRefused(f"A tree of {new} leaves does not continue one of {old}.")
+    if old == new:
+        if proof or old_root != new_root:
+            raise LogRefused("Two checkpoints of one size have different roots, or a proof that says nothing.")
+        if new == 0 and new_root != EMPTY_ROOT:
+            raise LogRefused("The empty tree has one root, and this is another.")
+        return
     if old == 0:
         if proof or old_root != EMPTY_ROOT:
             raise LogRefused("The proof that a tree continues the empty one is empty, and the empty tree has its root.")
-        return
-    if old == new:
-        if proof or old_root != new_root:
-            raise LogRefused("Two checkpoints of one size have different roots.")
         return
     # A proof leaves the first node out where it is the older root itself.
     nodes = [old_root, *proof] if _is_power_of_two(old) else proof

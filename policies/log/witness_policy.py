@@ -31,6 +31,7 @@ REQUIRED: Final = "REQUIRED"
 """The group's name; no party's, since ids are in lower case."""
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ def policy_of(agreement: Agreement, origin: str, newer_keys: Mapping[str, bytes]
 @lru_cache(maxsize=64)
 def _parse(text: str) -> WitnessPolicy:
     reader = _Reader()
+    if _CONTROL.search(text):
+        raise LogRefused("The witness policy holds control characters other than tabs and newlines.")
     for number, line in enumerate(text.split("\n"), start=1):
         words = line.replace("\t", " ").split(" ")
         words = [word for word in words if word]
@@ -161,6 +164,7 @@ class _Reader:
         self.logs: list[VerifierKey] = []
         self.witnesses: dict[str, VerifierKey] = {}
         self.groups: dict[str, Group] = {}
+        self.grouped: set[str] = set()
         self.quorum: str | None = None
 
     def take(self, words: list[str]) -> None:
@@ -183,8 +187,10 @@ class _Reader:
     def _group(self, least: str, members: list[str]) -> Group:
         for member in members:
             self._known(member)
-        if len(set(members)) != len(members):
-            raise LogRefused("a group names a member twice.")
+            # In one group at most, so that a witness counts towards the quorum in one way only.
+            if member in self.grouped:
+                raise LogRefused(f"{member} is a group's member already.")
+            self.grouped.add(member)
         words = {"all": len(members), "any": 1}
         number = words[least] if least in words else int(least) if _NUMBER.fullmatch(least) else 0
         if not 1 <= number <= len(members):

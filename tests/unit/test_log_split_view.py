@@ -69,15 +69,20 @@ def test_a_log_that_was_cut_is_found() -> None:
     found = split(log.note(), log.note(7), log, 7)
     assert found.fault == "truncated"
     assert "of 20 and of 7 leaves" in found.check(LOG_KEY)
+    # Every honest log signed fewer leaves once: a third party is told what the two notes alone do not show.
+    assert "word of whoever kept" in found.check(LOG_KEY)
 
 
 def test_a_cosignature_that_was_set_back_is_found() -> None:
     log = log_of(20)
-    kept, shown = log.cosign(NOW, size=10), log.cosign(NOW - 1)
+    kept, shown = log.cosign(NOW, size=10), log.cosign(NOW - 61)
     found = split(kept, shown, log, 20)
     assert (found.fault, found.witnesses) == ("back-dated", (WITNESS_KEY,))
-    assert "set back" in found.check(LOG_KEY)
-    assert check(log.cosign(NOW, size=10), log.cosign(NOW), log, 20) == 20
+    assert "set back" in found.check(LOG_KEY, [WITNESS_KEY])
+    with pytest.raises(LogRefused, match="policy does not have"):
+        found.check(LOG_KEY, [])
+    for corrected in (NOW, NOW - 60):
+        assert check(log.cosign(NOW, size=10), log.cosign(corrected), log, 20) == 20
 
 
 def test_tiles_that_are_not_the_checkpoints_stop_a_witness_but_prove_nothing() -> None:
