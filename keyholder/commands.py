@@ -149,7 +149,7 @@ def migrate(home: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def accept(home: Path, file: Path) -> None:
-    """Verify a signed epoch document or roster and keep it; a running service goes by it at once."""
+    """Verify a signed document of the agreement and keep it; a running service goes by it at once."""
     settings, accepted = read_settings(HolderSettings, home), _open(home)
     signed = read_document_file(file)
     fresh = accepted.accept(signed, unix(SystemClock()))

@@ -1,6 +1,6 @@
 """A key holder's chained record of openings, as auditors read it page by page.
 
-Knows the envelope; the decisions' members stand in docs/protocol.md and are read by whoever checks the chain.
+Knows the envelope; the decisions' members stand in docs/log.md and are read by whoever checks the chain.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LONGEST_DECISION = 2**18
 class RecordedOpening:
     """One decision: its number from 1, its canonical JSON (which names the hash of the one before), its signature.
 
-    The signature (64 bytes) is the holder's, over the label and the JSON as docs/protocol.md says.
+    The signature (64 bytes) is the holder's, over the label and the JSON as docs/log.md says.
     """
 
     number: int
