@@ -25,15 +25,19 @@ from wire.problems import Problem
 
 
 class OtherSize(Exception):
-    """The log believes that this witness keeps a checkpoint of another size, or of another root at its size.
+    """The log believes that this witness keeps a checkpoint of another size; `size` is the one that is kept."""
 
-    `size` is the one that is kept; `forked` the evidence where the log signed two roots for it.
-    """
-
-    def __init__(self, size: int, forked: SplitView | None = None) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__(f"the witness keeps a tree of {size} leaves")
         self.size = size
-        self.forked = forked
+
+
+class _TwoRoots(Exception):
+    """The log signed two roots for one size; `evidence` where a note of the other one was kept."""
+
+    def __init__(self, evidence: SplitView | None) -> None:
+        super().__init__("two roots of one size")
+        self.evidence = evidence
 
 
 def witnessed_log(trust: Trust) -> VerifierKey:
@@ -46,7 +50,7 @@ def add_checkpoint(holder: Holder, body: bytes, evidence_folder: Path) -> str:
     """This holder's signature line on the checkpoint in a request's body, which it keeps from then on.
 
     Raises OtherSize (409), and Problem: 400 for a request that cannot be read, 404 for another log, 403 where the log
-    has not signed it, 422 for a proof that does not hold.
+    has not signed it, 422 for a proof that does not hold or another root of the size that is kept.
     """
     key = witnessed_log(holder.state().standing.newest)
     asked, cosigned = _read(body)
@@ -65,10 +69,11 @@ def add_checkpoint(holder: Holder, body: bytes, evidence_folder: Path) -> str:
 
     try:
         return run_in_transaction(holder.engine, work)
-    except OtherSize as other:
-        if other.forked is not None:
-            keep_evidence(evidence_folder, other.forked)
-        raise
+    except _TwoRoots as found:
+        if found.evidence is not None:
+            keep_evidence(evidence_folder, found.evidence)
+        reason = "This witness keeps another root for a tree of this size: the log signed two."
+        raise Problem(422, "consistency", "root refused", reason) from None
 
 
 def kept_checkpoint(holder: Holder) -> str | None:
@@ -98,12 +103,11 @@ def _verified(cosigned: CosignedCheckpoint, key: VerifierKey) -> Checkpoint:
 
 
 def _check_follows(kept: Witnessed, asked: AddCheckpoint, new: Checkpoint, key: VerifierKey, now: int) -> None:
-    """Raise OtherSize or Problem unless the checkpoint continues the one that is kept."""
+    """Raise OtherSize, _TwoRoots or Problem unless the checkpoint continues the one that is kept."""
     if asked.old_size != kept.size:
         raise OtherSize(kept.size)
     if new.size == kept.size and new.root != kept.root:
-        shown = SplitView("forked", key, kept.note, asked.note, now) if kept.note else None
-        raise OtherSize(kept.size, shown)
+        raise _TwoRoots(SplitView("forked", key, kept.note, asked.note, now) if kept.note else None)
     try:
         verify_consistency(kept.size, kept.root, new.size, new.root, asked.proof)
     except LogRefused as refused:

@@ -114,8 +114,7 @@ def test_another_history_is_refused_and_two_roots_of_one_size_are_kept_as_eviden
     add(one, log, 0, 10)
     fork = log.fork(4, *(b"other" for _ in range(8)))
     assert add(one, fork, 10, 12).status_code == 422
-    answer = add(one, fork, 10, 10)
-    assert (answer.status_code, answer.text) == (409, "10\n")
+    assert add(one, fork, 10, 10).status_code == 422
     (found,) = evidence(one)
     assert found.fault == "forked"
     assert "two histories" in found.check(LogKeys.of(one.trust).key)
