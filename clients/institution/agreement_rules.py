@@ -32,7 +32,7 @@ class SendingRules:
     trust: Trust
     institution_id: str
     now: int
-    answers: dict[Combination, DecisionRecord] = field(default_factory=dict)
+    answers: dict[Combination, DecisionRecord] = field(default_factory=dict, repr=False)
     counts: Counter[Combination] = field(default_factory=Counter)
 
     def require_sending(self) -> None:

@@ -28,9 +28,9 @@ class LeftOut:
     skipped: str | None
     rejected: Sequence[Rejection]
     placeholders: Sequence[Placeholder]
-    identifiers: Sequence[Identifier] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
-    indicators: Sequence[str] = ()
+    identifiers: Sequence[Identifier] = field(default=(), repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    indicators: Sequence[str] = field(default=(), repr=False)
 
 
 def run_night(
