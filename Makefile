@@ -7,7 +7,7 @@ RUNS ?= 200
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos clean lock
+.PHONY: help demo test lint bench chaos tamper clean lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ bench: $(VENV)/.installed  ## measure, and write docs/benchmarks.md
 
 chaos: $(VENV)/.installed  ## kill processes at random points and fuzz every decoder (RUNS=200 SEED=1)
 	$(BIN)/python -m tests.chaos --runs $(RUNS) --seed $(SEED)
+
+tamper: RUNS = 1000
+tamper: $(VENV)/.installed  ## tamper with the broker's past, and see that each time is found (RUNS=1000 SEED=1)
+	$(BIN)/python -m tests.tamper --runs $(RUNS) --seed $(SEED)
 
 lock: $(VENV)/.installed  ## pin the newest versions of what setup.py asks for
 	$(BIN)/python -m pip install --quiet pip-tools
