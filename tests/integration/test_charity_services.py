@@ -91,6 +91,7 @@ class HoardingBroker:
         self._broker = broker
         self._kept = kept
         self.alerts, self.documents = broker.alerts, broker.documents
+        self.cosign, self.report = broker.cosign, broker.report
 
     def alert(self, alert_id: str) -> list[AlertDetail]:
         """The alert as it was kept."""
@@ -116,7 +117,7 @@ def test_a_withdrawn_record_is_opened_by_no_quorum_whatever_the_broker_kept(smal
     @contextmanager
     def hoarding(trust: Trust) -> Iterator[Links]:
         with honest(trust) as links:
-            yield Links(HoardingBroker(links.broker, kept), links.holders)
+            yield Links(HoardingBroker(links.broker, kept), links.holders, links.log)
 
     office._linker = hoarding
     cases = office.open_alerts(alerts)
@@ -148,6 +149,7 @@ def test_a_spent_day_is_quoted_and_the_next_day_opens_the_rest(sqlite_url: str, 
     reasons = {reason for case in first for record in case.records for reason in record.reasons}
     assert any("openings of today (4) are spent" in reason for reason in reasons)
     agreement.broker.clock.advance(days=1)
+    agreement.broker.work()
     second = office.open_alerts(alerts)
     assert sum(case.opened for case in second) == 8
     office.close()
