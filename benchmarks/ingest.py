@@ -1,9 +1,10 @@
 """How many entries a second the broker takes in and matches, with few and with many stored.
 
-Real processes: PostgreSQL, `crosslight broker serve`, `crosslight broker worker`, and clients that send whole signed
-requests; everything on this machine. The clock runs from the first request until the worker has matched the last
-record. Records are valid; possession is computed only where two institutions share an identifier (it is verified
-nowhere else), envelopes are random bytes. Usage: python -m benchmarks.ingest [--entries 5000000] [--records 60000]
+Real processes: PostgreSQL (then SQLite), `crosslight broker serve` with the keeper of its log, `crosslight broker
+worker`, and clients that send whole signed requests; everything on this machine. The clock runs from the first request
+until the worker has matched the last record. Records are valid; possession is computed only where two institutions
+share an identifier (it is verified nowhere else), envelopes are random bytes.
+Usage: python -m benchmarks.ingest [--entries 5000000] [--records 60000]
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
@@ -149,8 +152,11 @@ def fill(engine: Engine, stored: int, wanted: int, expires: int) -> None:
 
 
 def cpu_seconds(processes: dict[str, psutil.Process]) -> dict[str, float]:
-    """CPU seconds so far of each process with its children, and of this one."""
+    """CPU seconds so far of each process with its children, and of this one; the log's keeper is the server's child."""
     used = {name: _cpu(process) for name, process in processes.items()}
+    keepers = [child for child in processes["serve"].children() if "log" in child.cmdline()]
+    used["log"] = sum(_cpu(keeper) for keeper in keepers)
+    used["serve"] -= used["log"]
     used["clients"] = sum(psutil.Process().cpu_times()[:2])
     return used
 
@@ -180,6 +186,58 @@ def measure(
     return seconds, {name: after[name] - before[name] for name in after}
 
 
+@dataclass
+class Figures:
+    """What was measured so far: the table's rows, and of each the entries a second and the CPU an entry."""
+
+    rows: list[list[object]] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    totals: list[float] = field(default_factory=list)
+
+    def add(self, database: str, stored: int, entries: int, seconds: float, used: dict[str, float]) -> None:
+        """Add a measurement."""
+        self.rates.append(entries / seconds)
+        self.totals.append(1e6 * sum(used.values()) / entries)
+        cpu = ", ".join(f"{party} {1e6 * value / entries:.0f}" for party, value in sorted(used.items()))
+        numbers = [f"{stored:,}", f"{entries:,}", f"{seconds:.1f}", f"{self.rates[-1]:,.0f}", f"{self.totals[-1]:.0f}"]
+        self.rows.append([database, *numbers, cpu])
+        print(self.rows[-1], file=sys.stderr, flush=True)
+
+
+def run(
+    database: str, url: str, server: psutil.Process | None, sizes: Sequence[int], options: Any, figures: Figures
+) -> None:
+    """Measure one broker over one database, with so many entries stored each time."""
+    now = int(time.time())
+    address = f"http://127.0.0.1:{options.port}"
+    world = make_world(
+        members=MEMBERS, addresses={"broker": address}, not_before=now - 86_400, not_after=now + 89 * 86_400
+    )
+    with tempfile.TemporaryDirectory(prefix="crosslight-bench-") as name:
+        home = Path(name)
+        write_home(home, world, url or f"sqlite:///{home / 'broker.sqlite'}", options.port)
+        with broker(home, options.port) as processes:
+            if server is not None:
+                processes["postgres"] = server
+            engine = open_engine(url or f"sqlite:///{home / 'broker.sqlite'}")
+            stored, seq = 0, 1
+            for wanted in sizes:
+                if wanted > stored:
+                    fill(engine, stored, wanted, now + 80 * 86_400)
+                    stored = wanted
+                share = options.records // len(INSTITUTIONS)
+                loads = [make_loads(world, institution, seq, share, address) for institution in INSTITUTIONS]
+                seq += len(loads[0])
+                seconds, used = measure(engine, loads, processes)
+                entries = sum(load.records for own in loads for load in own) * ENTRIES_A_RECORD
+                figures.add(database, stored, entries, seconds, used)
+            with engine.connect() as connection:
+                raised = connection.execute(text("SELECT count(*) FROM alert WHERE state = 'raised'")).scalar_one()
+                leaves = connection.execute(text("SELECT size FROM log_state")).scalar_one()
+            print(f"{raised} alerts raised, {leaves} leaves in the log", file=sys.stderr, flush=True)
+            engine.dispose()
+
+
 def main() -> None:
     """Measure with few and with many entries stored, and print the table as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -187,42 +245,21 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=60_000, help="records sent at each measurement")
     parser.add_argument("--port", type=int, default=18431)
     options = parser.parse_args()
-    now = int(time.time())
-    address = f"http://127.0.0.1:{options.port}"
-    world = make_world(
-        members=MEMBERS, addresses={"broker": address}, not_before=now - 86_400, not_after=now + 90 * 86_400
-    )
-    rows: list[list[object]] = []
-    rates: list[float] = []
-    totals: list[float] = []
-    with postgres() as (url, server), tempfile.TemporaryDirectory(prefix="crosslight-bench-") as name:
-        home = Path(name)
-        write_home(home, world, url, options.port)
-        with broker(home, options.port) as processes:
-            processes["postgres"] = server
-            engine = open_engine(url)
-            stored, seq = 0, 1
-            for wanted in (FEW, options.entries):
-                fill(engine, stored, wanted, now + 80 * 86_400)
-                stored = wanted
-                share = options.records // len(INSTITUTIONS)
-                loads = [make_loads(world, institution, seq, share, address) for institution in INSTITUTIONS]
-                seq += len(loads[0])
-                seconds, used = measure(engine, loads, processes)
-                entries = sum(load.records for own in loads for load in own) * ENTRIES_A_RECORD
-                rates.append(entries / seconds)
-                cpu = ", ".join(f"{party} {1e6 * value / entries:.0f}" for party, value in sorted(used.items()))
-                totals.append(1e6 * sum(used.values()) / entries)
-                rows.append(
-                    [f"{wanted:,}", f"{entries:,}", f"{seconds:.1f}", f"{rates[-1]:,.0f}", f"{totals[-1]:.0f}", cpu]
-                )
-                print(rows[-1], file=sys.stderr, flush=True)
-            with engine.connect() as connection:
-                raised = connection.execute(text("SELECT count(*) FROM alert WHERE state = 'raised'")).scalar_one()
-            engine.dispose()
-    slower = [f"{rates[0] / rates[1]:.2f} x", f"{totals[1] / totals[0]:.2f} x"]
-    rows.append(["slower by", "", "", *slower, f"alerts raised on the way: {raised:,}"])
-    columns = ["entries stored", "entries sent", "seconds", "entries/s, matched", "CPU, µs an entry", "of that"]
+    figures = Figures()
+    with postgres() as (url, server):
+        run("PostgreSQL", url, server, (FEW, options.entries), options, figures)
+    run("SQLite", "", None, (0,), options, figures)
+    slower = [f"{figures.rates[0] / figures.rates[1]:.2f} x", f"{figures.totals[1] / figures.totals[0]:.2f} x"]
+    rows = [*figures.rows, ["PostgreSQL slower by", "", "", "", *slower, ""]]
+    columns = [
+        "database",
+        "entries stored",
+        "entries sent",
+        "seconds",
+        "entries/s, matched",
+        "CPU, µs an entry",
+        "of that",
+    ]
     print(json.dumps({"columns": columns, "rows": rows}))
 
 
