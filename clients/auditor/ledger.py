@@ -6,6 +6,7 @@ Knows no key and no network.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -21,7 +22,7 @@ _DECISION = "position, at, party, role, action, allowed, rules, replayed, troubl
 
 
 class Ledger:
-    """The copy in the file at `path`, made where there is none. Safe under threads: every call has its own connection."""
+    """The copy in the file at `path`, made where there is none. Safe under threads: a connection a call."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,9 +54,7 @@ class Ledger:
         with self.writing() as connection:
             _set_state(connection, values)
 
-    def append(
-        self, leaves: Sequence[LeafRow], decisions: Sequence[DecisionRow], size: int, **state: bytes
-    ) -> None:
+    def append(self, leaves: Sequence[LeafRow], decisions: Sequence[DecisionRow], size: int, **state: bytes) -> None:
         """Add leaves that follow those that are here, with the decisions among them; `size` is what is here then."""
         with self.writing() as connection:
             connection.executemany(
@@ -176,13 +175,16 @@ class Ledger:
 
     def keep_documents(self, documents: Iterable[SignedDocument]) -> None:
         """Keep signed documents as the broker listed them, believed or not."""
-        import json
-
         with self.writing() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO document (hash, type, signed) VALUES (?, ?, ?)",
                 [(one.hash, one.type, json.dumps(one.to_json())) for one in documents],
             )
+
+    def documents(self) -> list[SignedDocument]:
+        """The signed documents that the broker ever listed here, in no order."""
+        rows = self._all("SELECT signed FROM document ORDER BY type, hash")
+        return [SignedDocument.from_json(json.loads(signed)) for (signed,) in rows]
 
     def answers(self, source: str) -> list[tuple[int, str]]:
         """What a service answered beside the log, by number (an hour, a decision's number)."""
@@ -227,9 +229,7 @@ def _joined(rules: Sequence[str]) -> str:
 
 def _decision(row: tuple[Any, ...]) -> DecisionRow:
     position, at, party, role, action, allowed, rules, replayed, trouble = row
-    return DecisionRow(
-        position, at, party, role, action, bool(allowed), tuple(rules.split()), bool(replayed), trouble
-    )
+    return DecisionRow(position, at, party, role, action, bool(allowed), tuple(rules.split()), bool(replayed), trouble)
 
 
 def _where(wanted: DecisionFilter) -> tuple[str, list[object]]:
