@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from policies.agreement.document import Agreement
+from policies.agreement.yaml_file import read_agreement_file
 from policies.decisions.actions import ACTIONS
 from policies.decisions.agreement_facts import facts_of
 from policies.decisions.decision_files import read_decision, read_decisions
@@ -21,31 +22,45 @@ from policies.decisions.simulate import simulate
 from policies.document_commands import Moment, existing_file, trust_of
 from policies.documents import read_document_file
 from policies.errors import DocumentRefused
+from policies.party_keys import read_card_file
 from runtime.clock import SystemClock, unix
 from runtime.console import emit, json_option
+
+_YAML = (".yaml", ".yml")
 
 
 @click.command("simulate")
 @click.argument("new", type=existing_file)
+@click.option("--agreement", "file", type=existing_file, help="The version before, whose parties' keys NEW.yaml takes.")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A party's folder, for the version before.",
+)
+@click.option("--card", "cards", type=existing_file, multiple=True, help="The card of a party that NEW.yaml adds.")
 @click.option(
     "--decisions",
     "files",
     type=existing_file,
     multiple=True,
     required=True,
-    help="A file of decision records, one JSON object a line (crosslight auditor decisions --json); several times.",
+    help="A file of decision records, one JSON object a line (crosslight auditor decisions --output); several times.",
 )
 @json_option
-def simulate_command(new: Path, files: tuple[Path, ...]) -> None:
+def simulate_command(
+    new: Path, file: Path | None, home: Path | None, cards: tuple[Path, ...], files: tuple[Path, ...]
+) -> None:
     """Hold past decisions against the agreement in NEW: which would have gone otherwise, and by which rule.
 
-    NEW is an agreement.json as `crosslight agreement new` makes it, signed or not. Nothing is changed and nobody is
-    contacted: this is for the days before signing.
+    NEW is an agreement.json as `crosslight agreement new` makes it, signed or not, or the YAML file that it is made
+    from; parties of a YAML file have the keys of the version before. Nothing is changed and nobody is contacted: this
+    is for the days before signing.
 
     \b
     crosslight agreement simulate agreement-2.json --decisions decisions.jsonl
+    crosslight agreement simulate agreement.yaml --home bank-a --decisions decisions.jsonl
     """
-    agreement = _read_agreement(new)
+    agreement = _drafted(new, file, home, cards) if new.suffix in _YAML else _read_agreement(new)
     found = simulate((record for path in files for record in read_decisions(path)), agreement)
     emit({"agreement_hash": agreement.hash.hex(), **found.to_json()}, found.to_text)
 
@@ -57,7 +72,11 @@ def simulate_command(new: Path, files: tuple[Path, ...]) -> None:
 )
 @click.option("--action", type=click.Choice(sorted(ACTIONS)), help="What is to be done.")
 @click.option("--party", "party_id", metavar="ID", help="Who asks.")
-@click.option("--role", type=click.Choice(["institution", "recipient", "holder", "broker", "auditor", "anybody"]))
+@click.option(
+    "--role",
+    type=click.Choice(["institution", "recipient", "holder", "broker", "auditor", "anybody"]),
+    help="In which role; else the one that the agreement gives the party.",
+)
 @click.option("--at", type=Moment(), help="When; else now.")
 @click.option(
     "--fact",
@@ -105,6 +124,16 @@ def explain_command(
     )
     explained = explain(asked, agreement)
     emit(explained.to_json(), explained.to_text)
+
+
+def _drafted(new: Path, file: Path | None, home: Path | None, cards: tuple[Path, ...]) -> Agreement:
+    """The agreement that a YAML file would become after the version before."""
+    if file is not None and home is not None:
+        raise click.UsageError("Give --agreement or --home, not both.")
+    if file is None and home is None and not cards:
+        raise click.UsageError("A YAML file names no keys: give --agreement or --home, or everybody's --card.")
+    previous = None if file is None and home is None else _agreement_of(None, file, home)
+    return read_agreement_file(new).with_cards([read_card_file(card) for card in cards], previous)
 
 
 def _read_agreement(path: Path) -> Agreement:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ class _Side:
     """One side of a comparison: what it is called, what it is; `value` is None for a table's entry that is missing."""
 
     name: str
-    value: Any
+    value: Any = field(repr=False)
     is_time: bool = False
 
     @property

@@ -17,7 +17,7 @@ from tests.reference_page import commands
 from wire.access import PUBLIC, Route, route_access
 
 # Whose own program reads it from its own database, by a command.
-_BY_COMMAND = {"read-openings": frozenset({"holder"}), "read-caps": frozenset({"broker"})}
+_BY_COMMAND = {"read-openings": frozenset({"holder"})}
 _GROUPS = {"using", "providing", "requesting", "always-open"}
 
 
