@@ -36,6 +36,9 @@ COMMANDS: dict[str, Place] = {
         "clients.institution.commands", "institution", "An institution's client: preview, sync, withdraw."
     ),
     "charity": Place("clients.charity.commands", "charity", "The charity's client: alerts, opening, the desk."),
+    "auditor": Place(
+        "clients.auditor.commands", "auditor", "An auditor's client: verify the log, replay decisions, report."
+    ),
     "demo": Place("demo.commands", "demo", "Run all parties on this machine, on made-up people or your own files."),
     "log": Place("policies.log.commands", "log", "Verify what the transparency log says, from files alone."),
     "doctor": Place("cli.doctor", "doctor", "Check this installation, or a folder of worked protocol bytes."),

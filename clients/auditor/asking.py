@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from clients.auditor.checks import activity, openings
+from clients.auditor.checks import activity, openings, withdrawals
 from clients.auditor.checks.activity import Event
 from clients.auditor.checks.openings import Opening
 from clients.auditor.ledger import Ledger
@@ -46,6 +46,8 @@ def ask_services(
     hours, events = _activity(ledger, links, now, silent)
     recorded, records = _openings(links, trust, agreements, silent)
     reported = list(openings.check_reported(records, events, trust.agreement.t_h))
+    taken_back = _withdrawals(ledger, links, trust, silent)
+    ledger.set_findings(withdrawals.SUBJECT, taken_back)
     ledger.set_findings(activity.SUBJECT, hours)
     ledger.set_findings(openings.SUBJECT, [*recorded, *reported])
     caps = _caps(links, silent)
@@ -56,7 +58,7 @@ def ask_services(
         kept = [(one.number, json.dumps(_opening_json(one))) for one in records if one.holder == index]
         ledger.keep_answers(f"openings-{index}", kept)
     ledger.keep_answers(SILENT, [(0, json.dumps(silent))])
-    return [*hours, *recorded, *reported]
+    return [*hours, *recorded, *reported, *taken_back]
 
 
 def kept_answers(ledger: Ledger, holders: int) -> Answers:
@@ -101,6 +103,14 @@ def _openings(
         findings += [*broken, *openings.check_decisions(records, agreements)]
         openings_of_all += records
     return findings, openings_of_all
+
+
+def _withdrawals(ledger: Ledger, links: Links, trust: Trust, silent: list[str]) -> list[Finding]:
+    try:
+        return list(withdrawals.check_withdrawals(ledger, trust, links.broker.withdrawal))
+    except UserError as error:
+        _note(error, "The broker did not show the withdrawals that the log names", silent)
+        return []
 
 
 def _caps(links: Links, silent: list[str]) -> SetAsideCounts | None:

@@ -32,6 +32,7 @@ from policies.agreement.document import Agreement
 from policies.errors import DocumentRefused
 from policies.library import DocumentLibrary
 from policies.log.checkpoint import CosignedCheckpoint
+from policies.log.log_keys import LogKeys
 from policies.party_keys import KEY_FILE
 from policies.trust import Trust
 from runtime.clock import Clock, SystemClock, unix
@@ -53,6 +54,10 @@ class Contact:
     def checkpoint(self) -> CosignedCheckpoint:
         """What the log is verified against; raises UserError where witnesses have not cosigned yet."""
         return self.log.require_accepted()
+
+    def cosigned_by(self) -> tuple[str, ...]:
+        """The witnesses whose cosignatures the checkpoint carries, by name."""
+        return cosigners(self.trust, self.checkpoint)
 
 
 class Auditor:
@@ -145,6 +150,14 @@ class Auditor:
 
     def _sessions(self, trust: Trust) -> AbstractContextManager[Links]:
         return open_links(trust, self.auditor_id, self.signing_key, self.settings, self._clock)
+
+
+def cosigners(trust: Trust, cosigned: CosignedCheckpoint) -> tuple[str, ...]:
+    """The party ids of the witnesses that cosigned a checkpoint."""
+    log = LogKeys.of(trust)
+    return tuple(
+        key.name.removeprefix(f"{log.origin}/") for key in log.witnesses if cosigned.cosigned_at(key) is not None
+    )
 
 
 def open_auditor(home: Path, passphrase: str) -> Auditor:

@@ -95,16 +95,20 @@ class Ledger:
             for row in connection.execute(query, values):
                 yield LeafRow(*row)
 
-    def page_of_leaves(self, events: Sequence[str], start: int, count: int) -> tuple[list[LeafRow], int]:
-        """`count` leaves of these events (of all where there is none) from the `start`th, the newest first; and how
-        many there are.
+    def page_of_leaves(
+        self, event: str | None, party: str | None, since: int | None, until: int | None, start: int, count: int
+    ) -> tuple[list[LeafRow], int]:
+        """`count` leaves of an event, a party and a time (of all where None), the newest first, from the `start`th;
+        and how many there are.
         """
-        marks = ", ".join("?" * len(events))
-        where = f"WHERE type IN ({marks})" if events else ""
-        total = int(self._all(f"SELECT count(*) FROM leaf {where}", events)[0][0])  # noqa: S608
+        given = (("type = ?", event), ("party = ?", party), ("at >= ?", since), ("at < ?", until))
+        texts = [condition for condition, value in given if value is not None]
+        values = [value for _, value in given if value is not None]
+        where = f"WHERE {' AND '.join(texts)}" if texts else ""
+        total = int(self._all(f"SELECT count(*) FROM leaf {where}", values)[0][0])  # noqa: S608
         rows = self._all(
             f"SELECT position, hash, type, at, party, body FROM leaf {where} ORDER BY position DESC LIMIT ? OFFSET ?",  # noqa: S608
-            (*events, count, start),
+            (*values, count, start),
         )
         return [LeafRow(*row) for row in rows], total
 

@@ -20,7 +20,14 @@ from policies.parties import BROKER, holder_party_id
 from policies.trust import Trust
 from runtime.clock import Clock
 from wire.messages.documents import SignedDocuments
-from wire.messages.log import ActivityHour, ActivityHours, Cosignature, SetAsideCounts, WitnessCheckpoint
+from wire.messages.log import (
+    ActivityHour,
+    ActivityHours,
+    Cosignature,
+    LoggedWithdrawal,
+    SetAsideCounts,
+    WitnessCheckpoint,
+)
 from wire.messages.opening_record import RecordedOpening, RecordedOpenings
 from wire.session import SignedSession
 
@@ -45,6 +52,10 @@ class BrokerLink(Protocol):
 
     def caps(self) -> SetAsideCounts:
         """What is set aside as too common in the current epoch."""
+        ...
+
+    def withdrawal(self, institution_id: str, seq: int) -> LoggedWithdrawal:
+        """A withdrawal that the log names, as it was signed."""
         ...
 
 
@@ -95,6 +106,10 @@ class SessionBroker:
     def caps(self) -> SetAsideCounts:
         """GET /v1/audit/caps."""
         return self._session.get("/v1/audit/caps", SetAsideCounts)
+
+    def withdrawal(self, institution_id: str, seq: int) -> LoggedWithdrawal:
+        """GET /v1/log/withdrawals/<institution>/<seq>."""
+        return self._session.get(f"/v1/log/withdrawals/{institution_id}/{seq}", LoggedWithdrawal)
 
 
 class SessionHolder:

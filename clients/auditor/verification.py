@@ -81,7 +81,10 @@ def _copy(ledger: Ledger, reader: LogReader, checkpoint: Checkpoint, advance: Ad
     """Add the leaves that the copy does not have, batch by batch."""
     frontier = Frontier.decode(ledger.state("frontier") or Frontier().encode())
     if frontier.size > checkpoint.size:
-        raise LogRefused(f"The log has {checkpoint.size} leaves, but {frontier.size} were verified before.")
+        raise LogRefused(
+            f"The newest cosigned checkpoint is of {checkpoint.size} leaves, but {frontier.size} were verified before"
+            f"{_cosigners(ledger)}: a checkpoint or a cosignature was removed or changed."
+        )
     position = frontier.size
     leaves = reader.leaves(position)
     while batch := list(islice(leaves, _to_boundary(position))):
@@ -90,6 +93,16 @@ def _copy(ledger: Ledger, reader: LogReader, checkpoint: Checkpoint, advance: Ad
         position += len(rows)
         ledger.append(rows, decisions, position, frontier=frontier.encode())
         advance(len(rows))
+
+
+def _cosigners(ledger: Ledger) -> str:
+    """Who cosigned the checkpoint up to which the copy was verified."""
+    kept = ledger.state("checkpoint")
+    if kept is None:
+        return ""
+    cosigned = CosignedCheckpoint(kept.decode())
+    names = sorted({line.name for line in cosigned.note.signatures} - {cosigned.checkpoint.origin})
+    return f", under cosignatures of {', '.join(names)}" if names else ""
 
 
 def _to_boundary(position: int) -> int:

@@ -17,6 +17,7 @@ from policies.log.activity import (
     COMMITMENTS,
     HOUR,
     activity_root,
+    empty_commitment,
     hour_of,
     read_event,
     split_commitments,
@@ -101,12 +102,24 @@ def _hour(row: LeafRow, root: str, hour: ActivityHour) -> Iterator[Finding | Eve
         )
         yield Finding(SUBJECT, sentence, row.position)
         return
+    shown_places = {opened.place for opened in hour.opened}
+    hidden = [
+        place
+        for place in range(len(commitments))
+        if place not in shown_places and commitments[place] != empty_commitment(hour.secret, place)
+    ]
+    if hidden:
+        sentence = (
+            f"Behind leaf {row.position}, the activity of the hour from {day_and_time(hour.hour)}, stands something that "
+            f"the broker does not show, at place {hidden[0]}" + (f" and {len(hidden) - 1} more." if hidden[1:] else ".")
+        )
+        yield Finding(SUBJECT, sentence, row.position)
     for opened in hour.opened:
         try:
             verify_opening(commitments, opened.place, opened.salt, opened.event)
             yield _event(hour.hour, opened.place, read_event(opened.event))
         except LogRefused as refused:
-            yield Finding(SUBJECT, f"Behind leaf {row.position}: {refused.reason}", row.position)
+            yield Finding(SUBJECT, f"Behind leaf {row.position}, an hour of activity: {refused.reason}", row.position)
 
 
 def _event(hour: int, place: int, document: Mapping[str, Any]) -> Event:
