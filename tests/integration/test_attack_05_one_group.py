@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from policies.assembly import build_roster
+from policies.assembly import RecipientKey, build_roster
 from policies.parties import Member
-from policies.party_keys import new_party
+from policies.trust import Trust
 from tests.agreement_world import MEMBERS, Submission, World, example_document, make_world
 from tests.attackers import ask_to_open
 from tests.institutions import Agreement
@@ -62,25 +62,31 @@ def test_a_bank_and_its_subsidiary_count_once_where_three_groups_are_asked_for(
     assert opened(agreement, world.request(given)) == set()
 
 
+NAMES = (*MEMBERS, ("bank-n", "bank", "group-n"))
+
+
 @pytest.fixture
 def agreement(database_url: str, tmp_path: Path) -> Agreement:
-    return Agreement.build(database_url, tmp_path)
+    """The agreement names the bank under a second name, and as it says, in another group; roster 1 does not."""
+    world = make_world(members=NAMES)
+    begun = Trust.pin(world.agreement, world.agreement.hash).with_epoch(world.epoch)
+    keys = [
+        RecipientKey(one.recipient_id, world.trust.epoch_id, one.key, one.not_after)
+        for one in world.trust.roster.recipients
+    ]
+    roster = build_roster(begun, keys, members=members_without(world, "bank-n"))
+    return Agreement.build(database_url, tmp_path, replace(world, roster=world.sign(roster.to_document())))
+
+
+def members_without(world: World, left_out: str) -> list[Member]:
+    return [member for member in world.trust.agreement.members if member.institution_id != left_out]
 
 
 def renamed(world: World) -> World:
-    """bank-a leaves and comes back as bank-n, with new keys and, as it says, in another group; everybody signs."""
-    party = new_party("bank", "bank-n", "group-n")
-    members = [member for member in world.trust.roster.members if member.institution_id != "bank-a"]
-    members.append(Member("bank-n", "bank", "group-n", party.card.signing_key, members[0].budgets))
-    roster = world.sign(build_roster(world.trust, [], members=members).to_document())
-    after = replace(world, parties={**world.parties, "bank-n": party})
-    after.__dict__["trust"] = world.trust.with_roster(roster)
-    return replace_roster(after, roster)
-
-
-def replace_roster(world: World, roster: object) -> World:
-    after = replace(world, roster=roster)  # type: ignore[arg-type]
-    after.__dict__["trust"] = world.trust
+    """bank-a leaves the roster and comes back as bank-n; everybody signs. The log goes on."""
+    roster = world.sign(build_roster(world.trust, [], members=members_without(world, "bank-a")).to_document())
+    after = replace(world, roster=roster)
+    after.__dict__.update(trust=world.trust.with_roster(roster), kept_log=world.kept_log)
     return after
 
 
