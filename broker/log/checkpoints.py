@@ -12,7 +12,7 @@ from broker.store.log import CosignatureRow
 from policies.log.checkpoint import CosignedCheckpoint, cosignature_time
 from policies.log.errors import LogRefused
 from policies.log.signed_note import NoteSignature
-from policies.log.witness_policy import NONE, SKEW, WitnessPolicy
+from policies.log.witness_policy import LATE, NONE, SKEW, WitnessPolicy
 from wire.problems import Problem
 
 _LOOKED_AT = 16
@@ -65,6 +65,9 @@ def keep_cosignature(
         raise _refused(refused.reason) from None
     if at > now + SKEW:
         raise _refused("The cosignature is of a time that is still to come.")
+    if at < now - LATE:
+        # Taken now, a time long past would look to every other witness as if this one had set its clock back.
+        raise _refused("The cosignature is of a time long past: set the clock, and cosign again.")
     log.keep_cosignature(connection, size, CosignatureRow(key.name, signature.line, at))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from policies.log.split_view import SplitView
 from runtime.exits import ExitCode, UserError
 
 CHECKPOINT_FILE = "log-checkpoint.txt"
+LOCK_FILE = ".log-checkpoint.lock"
 EVIDENCE_PREFIX = "split-view-"
 
 
@@ -21,6 +25,17 @@ class CheckpointStore:
     """What a party keeps of the log in the folder of its home."""
 
     folder: Path
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One contact at a time, among the processes and threads of this home.
+
+        Else one that asked the log earlier would hold its older answer against what another kept meanwhile, and an
+        honest log would look cut.
+        """
+        with (self.folder / LOCK_FILE).open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def kept(self) -> str | None:
         """The signed note that was kept last; None before the first contact."""

@@ -13,11 +13,12 @@ from typing import Protocol
 from clients.log.source import LogSource
 from clients.log.store import CheckpointStore
 from crypto.signatures import SigningKey
-from policies.log.checkpoint import Checkpoint, CosignedCheckpoint, cosignature_line, witness_name
+from policies.log.checkpoint import Checkpoint, CosignedCheckpoint, cosignature_line, witness_key, witness_name
 from policies.log.errors import LogRefused
 from policies.log.log_keys import LogKeys
 from policies.log.tiles import TileHashes
 from policies.log.witness import SplitViewFound, check_continues
+from policies.log.witness_policy import SKEW
 from policies.trust import Trust
 from runtime.clock import Clock, unix
 from runtime.exits import ExitCode, UserError
@@ -83,20 +84,38 @@ class WitnessDuty:
         Raises SplitViewReported with the evidence's file, LogRefused for a log that cannot be checked, and UserError
         where it cannot be reached. A holder that does not answer is passed over.
         """
-        log = LogKeys.of(trust)
+        with self.store.alone():
+            return self._contact(LogKeys.of(trust), source, broker, holders)
+
+    def _contact(
+        self, log: LogKeys, source: LogSource, broker: CosignatureLink, holders: Mapping[int, ViewLink]
+    ) -> LogView:
+        kept = self.store.kept()
         try:
             note = source.checkpoint()
-            checkpoint = self._continues(log, self.store.kept(), note, source)
+            self._continues(log, kept, note, source)
             note, compared = self._compare(log, note, source, holders)
             checkpoint = CosignedCheckpoint(note).checkpoint
             accepted = self._accepted(log, note, source)
         except SplitViewFound as found:
             raise SplitViewReported(found, self.store) from None
-        line = cosignature_line(note, witness_name(log.origin, self.party_id), self.signing_key, unix(self.clock))
+        line = cosignature_line(note, witness_name(log.origin, self.party_id), self.signing_key, self._time(log, kept))
         cosigned = CosignedCheckpoint(note).with_lines(line)
         self.store.keep(cosigned.text)
         broker.cosign(checkpoint.size, line)
         return LogView(cosigned, accepted, compared)
+
+    def _time(self, log: LogKeys, kept: str | None) -> int:
+        """The time of the next cosignature: not before that of the last one, though the clock was corrected since.
+
+        Unless the last was so far ahead that the log cannot have taken it.
+        """
+        now = unix(self.clock)
+        if kept is None:
+            return now
+        key = witness_key(log.origin, self.party_id, self.signing_key.public_key)
+        last = CosignedCheckpoint(kept).cosigned_at(key) or 0
+        return last if now < last <= now + SKEW else now
 
     def _continues(self, log: LogKeys, kept: str | None, shown: str, source: LogSource) -> Checkpoint:
         size = CosignedCheckpoint(shown).checkpoint.size

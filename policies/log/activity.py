@@ -1,7 +1,7 @@
 """What depends on a match, hidden in the hour's activity leaf: salted commitments, always 1024, and their openings.
 
-A commitment to nothing is 32 random bytes: whoever sees the root, or the commitments, cannot tell how many stand for
-something. Recipients and auditors get salts and events and verify them here. Pure.
+Whoever sees the root, or the commitments, cannot tell how many stand for something. Recipients and auditors get salts,
+events and the hour's secret, from which the commitments to nothing follow: so none can be passed off as nothing. Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import rfc8785
 
-from crypto import merkle
+from crypto import hkdf, merkle
 from crypto.merkle import NODE_LENGTH
 from policies.log.errors import LogRefused
 from policies.log.tree import leaf_hash
@@ -22,10 +22,12 @@ COMMITMENTS: Final = 1024
 """Commitments in every hour, those of nothing included."""
 
 SALT_LENGTH: Final = 16
+SECRET_LENGTH: Final = 32
 HOUR: Final = 3600
 
 PREFIX: Final = "crosslight/v1 event "
 _LABEL: Final = b"crosslight/v1 activity\x00"
+_NOTHING: Final = b"crosslight/v1 nothing\x00"
 
 
 def hour_of(now: int) -> int:
@@ -57,6 +59,13 @@ def commitment(salt: bytes, event: str) -> bytes:
     if len(salt) != SALT_LENGTH:
         raise LogRefused(f"The salt of a commitment is {SALT_LENGTH} bytes long.")
     return hashlib.sha256(_LABEL + salt + event.encode()).digest()
+
+
+def empty_commitment(secret: bytes, place: int) -> bytes:
+    """The 32-byte commitment to nothing at a place of the hour with this secret (32 bytes)."""
+    if len(secret) != SECRET_LENGTH:
+        raise LogRefused(f"The secret of an hour is {SECRET_LENGTH} bytes long.")
+    return hkdf.expand(secret, _NOTHING + place.to_bytes(2, "big"), NODE_LENGTH)
 
 
 def activity_root(commitments: Sequence[bytes]) -> bytes:

@@ -120,7 +120,7 @@ class Note:
             raise LogRefused("The signed note holds control characters, or half of a surrogate pair.")
         # The last empty line parts text and signatures: the text may hold others.
         text, separator, lines = note.rpartition("\n\n")
-        if not separator or not lines.endswith("\n") or not text:
+        if not separator or not lines.endswith("\n"):
             raise LogRefused("A signed note is a text, an empty line and signature lines.")
         signatures = lines.removesuffix("\n").split("\n")
         if len(signatures) > MOST_SIGNATURES:

@@ -14,7 +14,7 @@ from policies.log.checkpoint import Checkpoint, CosignedCheckpoint
 from policies.log.errors import LogRefused
 from policies.log.signed_note import COSIGNATURE, VerifierKey, decode_base64, encode_base64
 from policies.log.tree import roots_of_prefix
-from policies.log.witness_policy import SKEW
+from policies.log.witness_policy import LATE, SKEW
 
 TYPE: Final = "crosslight/v1 split view"
 
@@ -108,7 +108,7 @@ class SplitView:
 def back_dated(kept: str, shown: str, witnesses: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
     """The witnesses whose time on the smaller of two notes is later than on the larger; raises LogRefused.
 
-    By more than clocks may differ: a clock that was corrected between two cosignatures is no lie.
+    By more than what the log takes at one moment: a clock that was corrected between two cosignatures is no lie.
     """
     notes = sorted((CosignedCheckpoint(kept), CosignedCheckpoint(shown)), key=lambda one: one.checkpoint.size)
     if notes[0].checkpoint.size == notes[1].checkpoint.size:
@@ -118,7 +118,7 @@ def back_dated(kept: str, shown: str, witnesses: Sequence[VerifierKey]) -> tuple
         if key.type != COSIGNATURE:
             raise LogRefused("The evidence names a key that is no witness's.")
         smaller, larger = notes[0].cosigned_at(key), notes[1].cosigned_at(key)
-        if smaller is not None and larger is not None and larger + SKEW < smaller:
+        if smaller is not None and larger is not None and larger + SKEW + LATE < smaller:
             found.append(key)
     return tuple(found)
 

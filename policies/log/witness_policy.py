@@ -26,6 +26,9 @@ OLDEST: Final = 86_400
 SKEW: Final = 60
 """Seconds by which a witness's clock may be ahead."""
 
+LATE: Final = 300
+"""Seconds by which a witness's clock may be behind, or its cosignature on its way, when the log takes it."""
+
 NONE: Final = "none"
 REQUIRED: Final = "REQUIRED"
 """The group's name; no party's, since ids are in lower case."""

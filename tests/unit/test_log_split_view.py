@@ -75,13 +75,13 @@ def test_a_log_that_was_cut_is_found() -> None:
 
 def test_a_cosignature_that_was_set_back_is_found() -> None:
     log = log_of(20)
-    kept, shown = log.cosign(NOW, size=10), log.cosign(NOW - 61)
+    kept, shown = log.cosign(NOW, size=10), log.cosign(NOW - 361)
     found = split(kept, shown, log, 20)
     assert (found.fault, found.witnesses) == ("back-dated", (WITNESS_KEY,))
     assert "set back" in found.check(LOG_KEY, [WITNESS_KEY])
     with pytest.raises(LogRefused, match="policy does not have"):
         found.check(LOG_KEY, [])
-    for corrected in (NOW, NOW - 60):
+    for corrected in (NOW, NOW - 360):
         assert check(log.cosign(NOW, size=10), log.cosign(corrected), log, 20) == 20
 
 
