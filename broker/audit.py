@@ -63,13 +63,14 @@ def activity_hours(connection: Connection, first: int) -> ActivityHours:
         ActivityHour(
             hour,
             commitments,
+            secret,
             tuple(
                 OpenedEvent(row.place, row.salt, row.event)
                 for row in activity.events_of_hour(connection, hour)
                 if row.place is not None
             ),
         )
-        for hour, commitments in found[:MOST_HOURS]
+        for hour, commitments, secret in found[:MOST_HOURS]
     )
     return ActivityHours(hours, found[MOST_HOURS][0] if len(found) > MOST_HOURS else None)
 

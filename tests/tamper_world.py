@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,15 @@ import httpx
 
 from broker.log.counts import HolderCounts
 from broker.log.witnesses import Witnesses
+from clients.auditor.auditor import Auditor
+from clients.auditor.links import Links, open_links
+from clients.auditor.settings import AuditorSettings
 from clients.charity.office import Office
+from crypto.keyfiles import KeyRing
+from policies.documents import write_json_file
+from policies.library import DocumentLibrary
+from policies.party_keys import CARD_FILE
+from policies.trust import Trust
 from tests.agreement_world import make_world
 from tests.institutions import Agreement, Institution
 from tests.offices import office_of
@@ -25,6 +33,7 @@ from tests.sync_parts import people, table
 
 ROWS = 6
 OVERLAP = 4
+_ANEW = "regulator-anew"
 BANKS = ("bank-a", "bank-b", "police-c")
 
 
@@ -65,6 +74,7 @@ class TamperWorld:
             if home.is_dir():
                 shutil.rmtree(self.folder / home.name)
                 shutil.copytree(home, self.folder / home.name)
+        shutil.rmtree(self.folder / _ANEW, ignore_errors=True)
 
     @contextmanager
     def office(self) -> Iterator[Office]:
@@ -74,6 +84,32 @@ class TamperWorld:
             yield office
         finally:
             office.close()
+
+    def auditor(self, home: str = "regulator") -> Auditor:
+        """The auditor at work; in a home of another name it begins anew, with no copy of the log."""
+        agreement, world = self.agreement, self.agreement.world
+        party, path = world.parties["regulator"], self.folder / home
+        if not path.exists():
+            path.mkdir()
+            write_json_file(path / CARD_FILE, party.card.to_document())
+            library = DocumentLibrary.of_home(path)
+            library.pin(world.agreement, world.agreement.hash)
+            library.accept_all([world.epoch, world.roster])
+        settings = AuditorSettings(ledger=path / "auditor.sqlite", timeout=30.0)
+        clock, key = agreement.broker.clock, party.signing_key
+
+        def linker(trust: Trust) -> AbstractContextManager[Links]:
+            return open_links(trust, "regulator", key, settings, clock, transport=self._way)
+
+        return Auditor(path, KeyRing(party.secrets), settings=settings, clock=clock, linker=linker)
+
+    def audit(self, home: str = "regulator") -> list[str]:
+        """What an audit of everything finds."""
+        auditor = self.auditor(home)
+        with auditor.contact() as contact:
+            verified = auditor.verify(contact, lambda _: None)
+        found = [*verified.findings, *auditor.replay(lambda _: None), *auditor.verify_copy(lambda _: None)]
+        return [finding.sentence for finding in found]
 
     def sync(self, bank: str) -> None:
         """One bank's night in which nothing changed: it contacts everybody and proves its receipts."""
@@ -113,6 +149,7 @@ class TamperWorld:
         with self.office() as office:
             office.refresh_queue()
         self.push()
+        assert self.audit() == []
 
     def _next_days(self, days: float) -> None:
         """Let time pass, hour by hour, as the keeper of the log sees it."""
@@ -138,4 +175,9 @@ def everybody(world: TamperWorld) -> dict[str, Callable[[], list[str]]]:
             shut = [reason for case in cases for record in case.records for reason in record.reasons]
             return [*(trouble.sentence for case in cases for trouble in case.troubles), *shut]
 
-    return {**{bank: contact_of(bank) for bank in BANKS}, "charity": charity}
+    return {
+        "the auditor": world.audit,
+        "an auditor who begins anew": lambda: world.audit(_ANEW),
+        **{bank: contact_of(bank) for bank in BANKS},
+        "charity": charity,
+    }

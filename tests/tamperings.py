@@ -18,9 +18,11 @@ from broker.log.append import append
 from broker.store import log_schema, schema
 from broker.store.log import set_log_size
 from crypto.records import pack_records, unpack_records
+from policies.log.signed_note import decode_base64, encode_base64
 from policies.log.tree import leaf_hash
 from runtime.database import run_in_transaction
 from tests.tamper_world import TamperWorld
+from wire.packed import pack, unpack
 
 Chance = random.Random
 
@@ -98,7 +100,7 @@ def _changed_leaf(world: TamperWorld, connection: Connection, chance: Chance) ->
 def _rehashed_leaf(world: TamperWorld, connection: Connection, chance: Chance) -> Done:
     place, leaf = _pick(connection, chance)
     _put_leaf(connection, place, {**leaf, "at": leaf["at"] + 1}, rehash=True)
-    return Done(f"leaf {place} and its hash were changed", (f"eaf {place}", "tiles are not those"))
+    return Done(f"leaf {place} and its hash were changed", (f"eaf {place}", "tiles are not those", "two histories"))
 
 
 def _rewritten_leaf(world: TamperWorld, connection: Connection, chance: Chance) -> Done:
@@ -167,17 +169,21 @@ def _back_dated_cosignature(world: TamperWorld, connection: Connection, chance: 
         select(table.c.line).where((table.c.name == row.name) & (table.c.size < size)).limit(1)
     ).scalar_one()
     connection.execute(update(table).where((table.c.size == size) & (table.c.name == row.name)).values(line=older))
-    return Done(f"the cosignature of {row.name} was back-dated", (row.name, "cosignature"))
+    return Done(f"the cosignature of {row.name} was back-dated", (row.name,))
 
 
 def _resigned_checkpoint(world: TamperWorld, connection: Connection, chance: Chance) -> Done:
-    table = log_schema.log_checkpoint
-    size = connection.execute(select(table.c.size).order_by(table.c.size.desc()).limit(1)).scalar_one()
+    table, cosigned = log_schema.log_checkpoint, log_schema.log_cosignature
+    size = connection.execute(
+        select(cosigned.c.size).where(cosigned.c.name.like("%holder%")).order_by(cosigned.c.size.desc()).limit(1)
+    ).scalar_one()
     note = connection.execute(select(table.c.note).where(table.c.size == size)).scalar_one()
     lines = note.split("\n")
-    lines[2] = ("A" if lines[2][0] != "A" else "B") + lines[2][1:]
+    root = bytearray(decode_base64(lines[2]))
+    root[chance.randrange(len(root))] ^= 1 << chance.randrange(8)
+    lines[2] = encode_base64(bytes(root))
     connection.execute(update(table).where(table.c.size == size).values(note="\n".join(lines)))
-    return Done("the newest checkpoint's root was changed", ("checkpoint",))
+    return Done(f"the root of the checkpoint of {size} leaves was changed", ("checkpoint",))
 
 
 def _document(connection: Connection, kind: str) -> tuple[bytes, dict[str, Any]]:
@@ -221,7 +227,7 @@ def _dropped_signature(world: TamperWorld, connection: Connection, chance: Chanc
     kind = chance.choice(("agreement", "epoch", "roster"))
     name, signed = _document(connection, kind)
     holder = chance.choice([party for party in signed["signatures"] if party.startswith("holder")])
-    signed["signatures"][holder] = signed["signatures"][holder][::-1]
+    signed["signatures"][holder] = pack(_flipped(unpack(signed["signatures"][holder]), chance))
     _put_document(connection, name, signed)
     return Done(f"the signature of {holder} on the {kind} was changed", (kind[1:],))
 

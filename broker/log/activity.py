@@ -15,13 +15,14 @@ from sqlalchemy import Connection
 
 from broker.log.append import append
 from broker.store import activity, log
-from crypto.merkle import NODE_LENGTH
 from policies.log.activity import (
     COMMITMENTS,
     HOUR,
     SALT_LENGTH,
+    SECRET_LENGTH,
     activity_root,
     commitment,
+    empty_commitment,
     event_text,
     read_event,
     split_commitments,
@@ -74,9 +75,10 @@ def _refused(reason: str) -> Problem:
 def _close(connection: Connection, hour: int, now: int) -> None:
     waiting = activity.waiting_events(connection, hour + HOUR, COMMITMENTS)
     commitments = [commitment(row.salt, row.event) for row in waiting]
-    padding = secrets.token_bytes(NODE_LENGTH * (COMMITMENTS - len(commitments)))
-    packed = b"".join([*commitments, padding])
-    activity.close_hour(connection, hour, packed, [(row.serial, place) for place, row in enumerate(waiting)])
+    secret = secrets.token_bytes(SECRET_LENGTH)
+    commitments += [empty_commitment(secret, place) for place in range(len(commitments), COMMITMENTS)]
+    packed = b"".join(commitments)
+    activity.close_hour(connection, hour, packed, secret, [(row.serial, place) for place, row in enumerate(waiting)])
     append(connection, activity_leaf(hour, activity_root(split_commitments(packed)), max(now, hour + HOUR)))
 
 

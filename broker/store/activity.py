@@ -43,9 +43,11 @@ def waiting_events(connection: Connection, before: int, limit: int) -> list[Even
     return [EventRow(row[0], row[1], bytes(row[2]), row[3], row[4], row[5]) for row in rows]
 
 
-def close_hour(connection: Connection, hour: int, commitments: bytes, placed: Sequence[tuple[int, int]]) -> None:
-    """Keep an hour's commitments; `placed` are the (serial, place) of the events behind them."""
-    connection.execute(insert(activity_hour), {"hour": hour, "commitments": commitments})
+def close_hour(
+    connection: Connection, hour: int, commitments: bytes, secret: bytes, placed: Sequence[tuple[int, int]]
+) -> None:
+    """Keep an hour's commitments and its secret; `placed` are the (serial, place) of the events behind them."""
+    connection.execute(insert(activity_hour), {"hour": hour, "commitments": commitments, "secret": secret})
     if placed:
         connection.execute(
             update(activity_event)
@@ -61,15 +63,15 @@ def last_hour(connection: Connection) -> int | None:
     return found
 
 
-def hours_from(connection: Connection, first: int, limit: int) -> list[tuple[int, bytes]]:
-    """Closed hours from one on, with their commitments, oldest first."""
+def hours_from(connection: Connection, first: int, limit: int) -> list[tuple[int, bytes, bytes]]:
+    """Closed hours from one on, with their commitments and their secret, oldest first."""
     rows = connection.execute(
-        select(activity_hour.c.hour, activity_hour.c.commitments)
+        select(activity_hour.c.hour, activity_hour.c.commitments, activity_hour.c.secret)
         .where(activity_hour.c.hour >= first)
         .order_by(activity_hour.c.hour)
         .limit(limit)
     )
-    return [(row[0], bytes(row[1])) for row in rows]
+    return [(row[0], bytes(row[1]), bytes(row[2])) for row in rows]
 
 
 def events_of_hour(connection: Connection, hour: int) -> list[EventRow]:

@@ -104,6 +104,7 @@ activity_hour = Table(
     metadata,
     Column("hour", BigInteger, primary_key=True, autoincrement=False),
     Column("commitments", LargeBinary, nullable=False, comment="1024 of 32 bytes, those of nothing included"),
+    Column("secret", LargeBinary(32), nullable=False, comment="from which the commitments to nothing follow"),
 )
 
 # The holders' signed daily counts that have become leaves: the end of each chain is the newest day.

@@ -145,10 +145,14 @@ class OpenedEventSchema(MessageSchema[OpenedEvent]):
 
 @dataclass(frozen=True)
 class ActivityHour:
-    """One hour's commitments (1024 of 32 bytes), and what stands behind those that stand for something."""
+    """One hour's commitments (1024 of 32 bytes), and what stands behind those that stand for something.
+
+    secret  32 bytes, from which the commitments of all other places follow: they stand for nothing
+    """
 
     hour: int
     commitments: bytes
+    secret: bytes
     opened: tuple[OpenedEvent, ...]
 
 
@@ -158,6 +162,7 @@ class ActivityHourSchema(MessageSchema[ActivityHour]):
     message_class = ActivityHour
     hour = Timestamp(required=True)
     commitments = Packed(length=32 * COMMITMENTS, required=True)
+    secret = Packed(length=32, required=True)
     opened = list_of(OpenedEventSchema, most=COMMITMENTS)
 
 

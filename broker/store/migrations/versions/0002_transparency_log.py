@@ -109,5 +109,11 @@ def _create_activity() -> None:
             nullable=False,
             comment="1024 of 32 bytes, those of nothing included",
         ),
+        sa.Column(
+            "secret",
+            sa.LargeBinary(length=32),
+            nullable=False,
+            comment="from which the commitments to nothing follow",
+        ),
         sa.PrimaryKeyConstraint("hour", name=op.f("pk_activity_hour")),
     )
