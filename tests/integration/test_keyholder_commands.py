@@ -23,6 +23,7 @@ from policies.assembly import build_epoch
 from policies.documents import write_document_file
 from policies.generated_keys import read_generated_key, verified_families
 from policies.library import DocumentLibrary
+from policies.parties import BROKER
 from policies.party_keys import CARD_FILE
 from policies.service_settings import read_settings, write_settings
 from runtime.clock import SystemClock
@@ -30,7 +31,16 @@ from runtime.console import run_command
 from runtime.database import open_engine, write_transaction
 from runtime.exits import ExitCode, UserError
 from tests.agreement_world import START, World, make_world
-from tests.holders import PASSPHRASE, HolderProcesses, key_ring, make_home, running_world
+from tests.clocks import MovableClock
+from tests.holders import (
+    PASSPHRASE,
+    HolderProcesses,
+    MemoryLink,
+    free_addresses,
+    key_ring,
+    make_home,
+    running_world,
+)
 
 FROM_HERE = Path(__file__).parent.parent.parent
 
@@ -223,3 +233,17 @@ def _keygen(home: Path) -> subprocess.Popen[bytes]:
 def _accept(home: Path, path: Path) -> None:
     command = [sys.executable, "-m", "cli", "holder", "accept", "--home", str(home), str(path)]
     subprocess.run(command, cwd=FROM_HERE, check=True, capture_output=True)
+
+
+def test_following_by_hand_says_how_far_it_came_or_that_the_broker_is_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = free_addresses([BROKER])[BROKER]
+    world = make_world(addresses={BROKER: address})
+    home = make_home(world, 1, tmp_path, passphrase=PASSPHRASE)
+    monkeypatch.setenv("CROSSLIGHT_PASSPHRASE", PASSPHRASE)
+    code, data, error = run(capsys, home, "follow")
+    assert (code, data) == (ExitCode.UNREACHABLE, None)
+    assert "The broker's log cannot be read: no connection." in error
+    monkeypatch.setattr("keyholder.app.make_log_link", lambda *_, **__: MemoryLink(world, MovableClock(START)))
+    assert run(capsys, home, "follow")[:2] == (0, {"leaves": 1, "newest_at": START})
