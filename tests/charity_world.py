@@ -18,7 +18,9 @@ from crypto.records import Record, check_record, pack_records
 from policies.documents import SignedDocument, write_json_file
 from policies.evidence import check_evidence, decide
 from policies.library import DocumentLibrary
-from policies.log.leaves import submission_leaf
+from policies.log.activity import COMMITMENTS, HOUR, activity_root, commitment, event_text
+from policies.log.leaves import activity_leaf, submission_leaf
+from policies.log.tree import leaf_hash as hash_of_leaf
 from policies.opening_rule import Circumstances
 from policies.party_keys import CARD_FILE, epoch_key_name
 from policies.trust import Trust
@@ -27,6 +29,7 @@ from tests.agreement_world import DAY, START, Submission, World
 from tests.clocks import MovableClock
 from tests.memory_log import MemoryLog
 from wire.messages.alerts import AlertDetail, AlertRecord, AlertStatement, AlertSummary
+from wire.messages.log import ActivityHour, ActivityHours, OpenedEvent
 from wire.messages.opening import OpeningRequest, OpeningResponse, Refusal
 from wire.messages.submission import SealedSecretMessage
 
@@ -44,6 +47,7 @@ class StandInBroker:
     away: bool = False
     reported: list[str] = field(default_factory=list)
     cosignatures: list[tuple[int, str]] = field(default_factory=list)
+    hours: list[ActivityHour] = field(default_factory=list)
 
     @cached_property
     def log(self) -> MemoryLog:
@@ -64,6 +68,28 @@ class StandInBroker:
     def report(self, events: Sequence[str]) -> None:
         """Take what the hour's activity is told."""
         self.reported += events
+
+    def close_hour(self, hour: int, *alert_ids: str, room: int = COMMITMENTS, at: int | None = None) -> None:
+        """Log an hour of activity that tells of these alerts, with room for so many events; the leaf is of `at`."""
+        salts = [bytes([number]) * 16 for number in range(len(alert_ids))]
+        events = [event_text("alert", hour, alert_id=alert_id, state="raised", records=2) for alert_id in alert_ids]
+        events += [event_text("other", hour)] * (COMMITMENTS - room)
+        salts += [bytes(16)] * (COMMITMENTS - room)
+        made = [commitment(salt, event) for salt, event in zip(salts, events, strict=True)]
+        made += [bytes(32)] * (COMMITMENTS - len(made))
+        opened = tuple(OpenedEvent(place, *one) for place, one in enumerate(zip(salts, events, strict=True)))
+        self.hours.append(ActivityHour(hour, b"".join(made), bytes(32), opened))
+        self.log.append(activity_leaf(hour, activity_root(made), hour + HOUR if at is None else at))
+
+    def activity(self, first_hour: int) -> ActivityHours:
+        """Two hours at a time."""
+        found = [hour for hour in self.hours if hour.hour >= first_hour]
+        return ActivityHours(tuple(found[:2]), found[2].hour if len(found) > 2 else None)
+
+    def find_leaf(self, leaf_hash: bytes) -> int | None:
+        """The place of a leaf."""
+        hashes = [hash_of_leaf(leaf) for leaf in self.log.leaves]
+        return hashes.index(leaf_hash) if leaf_hash in hashes else None
 
     def alerts(self) -> list[AlertSummary]:
         """A summary of each alert."""

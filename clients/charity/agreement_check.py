@@ -24,11 +24,13 @@ class Payload:
     values      the canonical value of each entry, in the order of the record's entries; None where it is not listed
     fields      the agreed fields by name
     indicators  codes of red flags
+    opened_at   when it was opened (Unix seconds); 0 for just now
     """
 
     values: tuple[str | None, ...] = field(repr=False)
     fields: Mapping[str, str] = field(repr=False)
     indicators: tuple[str, ...] = field(repr=False)
+    opened_at: int = 0
 
 
 class UnfitPayload(Exception):

@@ -33,7 +33,8 @@ class CaseEntry:
 class CaseRecord:
     """One record; `reasons` say why it stays shut, empty once it is open. Times are Unix seconds.
 
-    `leaf` (32 bytes in hex) stands for the record's very bytes.
+    `leaf` (32 bytes in hex) stands for the record's very bytes. `opened_at` is 0 while it is shut; having its alert
+    opened again does not move it.
     """
 
     institution_id: str
@@ -48,6 +49,7 @@ class CaseRecord:
     fields: Mapping[str, str] = field(repr=False)
     indicators: tuple[str, ...] = field(repr=False)
     entries: tuple[CaseEntry, ...]
+    opened_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ class CaseFile:
     def opened(self) -> int:
         """How many records are open."""
         return sum(record.is_open for record in self.records)
+
+    @property
+    def content_since(self) -> int:
+        """When the oldest of what is open here was opened; 0 where nothing is."""
+        return min((record.opened_at or self.opened_at for record in self.records if record.is_open), default=0)
 
     @property
     def institutions(self) -> tuple[str, ...]:
@@ -188,7 +195,8 @@ def make_case(
         changed_at=alert.changed_at,
         opened_at=opened_at,
         records=tuple(
-            _case_record(record, names, payloads.get(record.key), shut.get(record.key, ()), trust) for record in ordered
+            _case_record(record, names, payloads.get(record.key), shut.get(record.key, ()), trust, now)
+            for record in ordered
         ),
         matches=tuple(_case_match(shared, name, names, ordered, trust) for shared, name in names.items()),
         pairs=pairs,
@@ -207,7 +215,7 @@ def opened_payloads(cases: Iterable[CaseFile], records: Mapping[RecordKey, HeldR
             key = record.institution_id, bytes.fromhex(record.handle)
             if record.is_open and key in records and record.leaf == records[key].checked.leaf.hex():
                 values = tuple(entry.value for entry in record.entries)
-                found[key] = Payload(values, record.fields, record.indicators)
+                found[key] = Payload(values, record.fields, record.indicators, record.opened_at)
     return found
 
 
@@ -238,6 +246,7 @@ def _case_record(
     payload: Payload | None,
     reasons: Sequence[str],
     trust: Trust,
+    now: int,
 ) -> CaseRecord:
     context = record.context
     member = trust.member(context.institution_id)
@@ -261,6 +270,7 @@ def _case_record(
         fields=dict(payload.fields) if payload is not None else {},
         indicators=payload.indicators if payload is not None else (),
         entries=entries,
+        opened_at=(payload.opened_at or now) if payload is not None else 0,
     )
 
 

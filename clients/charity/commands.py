@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from clients.charity.case_file import CaseFile
+from clients.charity.evidence import NOT_YET_LOGGED
 from clients.charity.exports import opened_pairs, pairs_csv, records_csv, write_private
 from clients.charity.office import Office, QueueItem, open_office
 from clients.charity.opening import TOO_FEW_HOLDERS
@@ -109,7 +110,7 @@ def open_alerts(
     """Show the key holders the evidence of alerts, and open what they open.
 
     What is opened is kept in the encrypted store. Ends with 9 where key holders failed and something that the rule
-    covers stayed shut for it: run the command again.
+    covers stayed shut for it, or where no cosigned checkpoint of the log covers a record yet: run the command again.
     """
     if every == bool(alert_ids):
         raise click.UsageError("Name alerts, or give --all.")
@@ -179,8 +180,9 @@ def export_cases(
 def purge_cases(home: Path, passphrase_file: Path | None) -> None:
     """Erase what was opened longer ago than the agreement lets it be kept; verdicts and notes go with it."""
     with open_office(home, read_passphrase(passphrase_file)) as office:
-        erased = office.purge()
-    emit({"erased": erased}, f"{counted(erased, 'case file')} erased, since the agreed time to keep them is over.")
+        office.purge()
+    sentence = f"{counted(office.erased, 'case file')} erased, since the agreed time to keep them is over."
+    emit({"erased": office.erased}, sentence)
 
 
 @charity.command("decisions")
@@ -220,15 +222,22 @@ def _to_open(office: Office, again: bool) -> list[str]:
 
 
 def _is_finished(item: QueueItem) -> bool:
-    """Whether asking again would tell nothing new: it was asked for since it last changed, and no holder failed."""
+    """Whether asking again would tell nothing new: it was asked for since it last changed, no holder failed, and the
+    log had all of it.
+    """
     case = item.case
     return (
-        case is not None and case.opened_at > 0 and case.changed_at >= item.entry.changed_at and not case.holder_faults
+        case is not None
+        and case.opened_at > 0
+        and case.changed_at >= item.entry.changed_at
+        and not case.holder_faults
+        and not any(NOT_YET_LOGGED in record.reasons for record in case.records)
     )
 
 
 def _is_unfinished(case: CaseFile) -> bool:
-    return any(TOO_FEW_HOLDERS in record.reasons for record in case.records)
+    later = {TOO_FEW_HOLDERS, NOT_YET_LOGGED}
+    return any(not later.isdisjoint(record.reasons) for record in case.records)
 
 
 def _item(item: QueueItem) -> dict[str, Any]:
@@ -237,6 +246,7 @@ def _item(item: QueueItem) -> dict[str, Any]:
         "opened": item.case.opened if item.case is not None else 0,
         "asked": item.case is not None and item.case.opened_at > 0,
         "verdict": item.review.verdict if item.review is not None else "unreviewed",
+        "mark": item.mark,
     }
 
 

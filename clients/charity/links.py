@@ -23,8 +23,10 @@ from runtime.clock import Clock
 from runtime.exits import ExitCode, UserError
 from wire.messages.alerts import AlertDetail, AlertDetails, AlertList, AlertSummary
 from wire.messages.documents import SignedDocuments
-from wire.messages.log import MOST_EVENTS, Cosignature, ReportedEvents, WitnessCheckpoint
+from wire.messages.log import MOST_EVENTS, ActivityHours, Cosignature, LeafPlace, ReportedEvents, WitnessCheckpoint
 from wire.messages.opening import OpeningRequest, OpeningResponse
+from wire.packed import pack
+from wire.problems import RemoteProblem
 from wire.session import SignedSession
 
 PAGE = 1000
@@ -56,6 +58,14 @@ class BrokerLink(Protocol):
 
     def report(self, events: Sequence[str]) -> None:
         """Report openings and exports for the hour's activity."""
+        ...
+
+    def activity(self, first_hour: int) -> ActivityHours:
+        """Hours of the log's activity from one on (its first second), with what stands behind their commitments."""
+        ...
+
+    def find_leaf(self, leaf_hash: bytes) -> int | None:
+        """Where the log has the leaf with a hash; None where it has none. Nothing of it is believed yet."""
         ...
 
 
@@ -137,6 +147,19 @@ class SessionBroker:
         """POST /v1/activity, as many events as a message takes at once."""
         for start in range(0, len(events), MOST_EVENTS):
             self._session.post("/v1/activity", ReportedEvents(tuple(events[start : start + MOST_EVENTS])))
+
+    def activity(self, first_hour: int) -> ActivityHours:
+        """GET /v1/activity."""
+        return self._session.get("/v1/activity", ActivityHours, query={"from": str(first_hour)})
+
+    def find_leaf(self, leaf_hash: bytes) -> int | None:
+        """GET /v1/log/leaves."""
+        try:
+            return self._session.get("/v1/log/leaves", LeafPlace, query={"hash": pack(leaf_hash)}).index
+        except RemoteProblem as problem:
+            if problem.status == 404:
+                return None
+            raise
 
 
 class SessionHolder:

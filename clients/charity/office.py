@@ -6,23 +6,25 @@ One method, one thing that a person can ask for. It verifies by way of the modul
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from clients.charity.activity_check import MISSING, check_alerts
 from clients.charity.agreement_check import find_disagreements
-from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble, receive_alert, take_in
+from clients.charity.alerts import Alert, HeldRecord, RecordKey, Trouble, receive_alert
 from clients.charity.case_file import NOT_OPENED, CaseFile, CaseOpening, make_case, opened_payloads
+from clients.charity.decision_book import DecisionBook
 from clients.charity.evidence import plan_requests
-from clients.charity.links import ALERTS_AT_ONCE, BrokerLink, Links, open_links
+from clients.charity.gathering import check_epoch, fetch_alerts, pool_records, unsigned
+from clients.charity.links import Links, open_links
 from clients.charity.opening import Opened, RecipientKeys, keep_readable, open_plans
 from clients.charity.quorum import Quorum
 from clients.charity.rules import Desk
 from clients.charity.settings import CharitySettings, read_settings, recipient_id_of
 from clients.charity.showing import Showing
 from clients.charity.store import CharityStore, QueueEntry, Review
+from clients.charity.words import counted
 from clients.log.store import CheckpointStore
 from clients.log.witness_duty import LogView, WitnessDuty
 from crypto.keyfiles import KeyRing, read_key_file
@@ -30,18 +32,16 @@ from crypto.signatures import SigningKey, key_id
 from policies.agreement.model import Purpose
 from policies.decisions.record import DecisionRecord
 from policies.library import DocumentLibrary
-from policies.log.activity import event_text
+from policies.log.activity import HOUR
 from policies.party_keys import KEY_FILE, epoch_key_name
 from policies.trust import Trust
 from runtime.clock import Clock, SystemClock, unix
+from runtime.console import say
 from runtime.exits import ExitCode, UserError
 from wire.messages.alerts import AlertSummary
 
 RAISED = "raised"
 """The state of an alert that holds."""
-
-FETCHERS = 4
-"""How many requests for alerts are under way at once."""
 
 BATCH = 200
 """How many alerts are opened together: few enough that an interruption loses little, enough to fill requests."""
@@ -68,11 +68,12 @@ class Contact:
 
 @dataclass(frozen=True)
 class QueueItem:
-    """One alert of the queue with what is known of it here."""
+    """One alert of the queue with what is known of it here; `mark` says what is odd about it, mostly nothing."""
 
     entry: QueueEntry
     case: CaseFile | None
     review: Review | None
+    mark: str = ""
 
 
 class Office:
@@ -95,6 +96,9 @@ class Office:
         self._checkpoints = CheckpointStore(home)
         self._linker = linker or self._sessions
         self.store = CharityStore(self.settings.store, ring["store"])
+        self._book = DecisionBook(self.store)
+        self._purged_at = 0
+        self.erased = 0
 
     def close(self) -> None:
         """Close the store."""
@@ -113,19 +117,20 @@ class Office:
 
     def refresh_queue(self) -> list[QueueItem]:
         """Ask the broker for its alerts, keep the list, and return it with what is known of each here."""
-        self.purge()
         with self._contact() as contact:
             contact.desk.require("list-alerts")
-            listed = contact.links.broker.alerts()
-        # What is closed has lost its content: it is listed no more, and what was kept of it stays as it was.
-        self.store.save_queue([_queue_entry(summary) for summary in listed if summary.state == RAISED])
+            # What is closed has lost its content: it is listed no more, and what was kept of it stays as it was.
+            listed = [summary for summary in contact.links.broker.alerts() if summary.state == RAISED]
+            self._check_activity(contact, listed)
+        self.store.save_queue([_queue_entry(summary) for summary in listed])
         return self.queue()
 
     def queue(self) -> list[QueueItem]:
         """The queue as last listed, the most urgent first: unreviewed before reviewed, then by score and time."""
-        cases, reviews = self.store.cases(), self.store.latest_reviews()
+        self._purge_if_due()
+        cases, reviews, marks = self.store.cases(), self.store.latest_reviews(), self.store.marks()
         items = [
-            QueueItem(entry, cases.get(alert_id), reviews.get(alert_id))
+            QueueItem(entry, cases.get(alert_id), reviews.get(alert_id), marks.get(alert_id, ""))
             for alert_id, entry in self.store.queue().items()
         ]
         return sorted(items, key=_urgency)
@@ -135,11 +140,12 @@ class Office:
 
         What was opened before stays in the answer.
         """
+        self._purge_if_due()
         with self._contact() as contact:
             contact.desk.require("read-alert")
             trust, now = contact.trust, self.now
             alert = receive_alert(contact.links.broker.alert(alert_id), trust)
-            _check_epoch(alert, trust)
+            check_epoch(alert, trust)
             kept = self.store.case(alert_id)
             if kept is not None and (kept.changed_at == alert.changed_at or not alert.records):
                 return kept
@@ -165,17 +171,17 @@ class Office:
         with self._contact() as contact:
             keys = self._recipient_keys(contact.trust)
             quorum = Quorum(contact.links.holders, contact.trust)
-            showing = contact.showing(contact.desk.purpose(purpose))
+            chosen = contact.desk.purpose(purpose)
             for start in range(0, len(alert_ids), BATCH):
                 asked = alert_ids[start : start + BATCH]
-                fetched = _fetch(contact.links.broker, asked, contact.trust)
+                fetched = fetch_alerts(contact.links.broker, asked, contact.trust)
                 alerts = [alert for alert in fetched if alert.records or alert.troubles]
-                made = self._open_together(alerts, contact, quorum, keys, showing)
+                made = self._open_together(alerts, contact, quorum, keys, chosen)
                 self.store.save_cases(made)
                 cases += made
                 if advance is not None:
                     advance(len(asked))
-            self._report(contact.links)
+            self._book.report(contact.links.broker)
         return cases
 
     def export(self, cases: Sequence[CaseFile], purpose: str | None = None) -> list[DecisionRecord]:
@@ -183,49 +189,55 @@ class Office:
 
         Asks nobody. Raises UserError where one may not be exported.
         """
-        desk = Desk(self.trust(), self.recipient_id, self.now)
+        desk = self._desk()
         chosen = desk.purpose(purpose)
-        records = [
-            desk.require("export-case", purpose=chosen, opened_age=max(0, self.now - (case.opened_at or self.now)))
-            for case in cases
-        ]
+        records = []
+        for case in cases:
+            age = max(0, self.now - (case.content_since or self.now))
+            records.append(self._book.require(desk, "export-case", purpose=chosen, opened_age=age))
         for case, record in zip(cases, records, strict=True):
-            self._note(record, event_text("export", self.now, **_told(record, case.opened)))
+            self._book.tell("export", record, case.opened)
         return records
 
     def purposes(self) -> tuple[Purpose, ...]:
         """The purposes for which the agreement lets this recipient have records opened."""
-        desk = Desk(self.trust(), self.recipient_id, self.now)
+        desk = self._desk()
         return tuple(purpose for purpose in desk.agreement.purposes if purpose.code in desk.party.purposes)
 
     def purge(self) -> int:
-        """Erase what was opened longer ago than the agreement lets it be kept; how many case files went."""
+        """Erase what was opened longer ago than the agreement lets it be kept; how many case files went.
+
+        A case file goes whole with the oldest of what is open in it. `erased` counts what went since the start.
+        """
         oldest = self.now - self.trust().agreement.retention.opened
-        gone = [case.alert_id for case in self.store.cases().values() if 0 < case.opened_at < oldest]
+        gone = [case.alert_id for case in self.store.cases().values() if 0 < case.content_since < oldest]
         self.store.forget(gone)
+        self._purged_at = self.now
+        self.erased += len(gone)
         return len(gone)
 
     def review(self, alert_id: str, verdict: str, note: str) -> Review:
-        """Write down a verdict on an alert."""
+        """Write down a verdict on an alert; raises UserError where the agreement does not allow it."""
+        self._book.require(self._desk(), "review-case")
         review = Review(verdict, note.strip()[:NOTE_LENGTH], self.now)
         self.store.add_review(alert_id, review)
         return review
 
     def _open_together(
-        self, alerts: Sequence[Alert], contact: Contact, quorum: Quorum, keys: RecipientKeys, showing: Showing | None
+        self, alerts: Sequence[Alert], contact: Contact, quorum: Quorum, keys: RecipientKeys, purpose: str
     ) -> list[CaseFile]:
         trust, desk = contact.trust, contact.desk
-        pool, unfit = _pool(alerts, trust)
+        pool, unfit = pool_records(alerts, trust)
         kept = (self.store.case(alert.alert_id) for alert in alerts)
         known = opened_payloads(filter(None, kept), pool)
         wanted = [key for key in pool if key not in known]
-        purpose = showing.purpose if showing is not None else desk.purpose(None)
-        decision = desk.require("ask-for-opening", purpose=purpose, records=len(wanted))
-        plans = plan_requests(pool, wanted, trust, self.now, showing)
+        decision = self._book.require(desk, "ask-for-opening", purpose=purpose, records=len(wanted))
+        plans = plan_requests(pool, wanted, trust, self.now, contact.showing(purpose))
         opened = open_plans(plans, quorum, keys)
         keep_readable(opened, pool, desk, self.now)
-        self._note(decision, event_text("opening", self.now, **_told(decision, len(opened.payloads))))
+        self._book.tell("opening", decision, len(opened.payloads))
         opened.payloads.update(known)
+        unfit += [unsigned(key) for key in known if not pool[key].is_signed]
         unfit += find_disagreements(pool, opened.payloads, trust.agreement.terms.fields)
         opening = CaseOpening(purpose, decision.rules, trust.agreement.version)
         return [self._case(alert, trust, pool, opened, unfit, opening) for alert in alerts]
@@ -253,17 +265,23 @@ class Office:
             opening=opening,
         )
 
-    def _note(self, record: DecisionRecord, event: str) -> None:
-        """Keep a decision, and what the hour's activity is to be told of it."""
-        self.store.add_decision(record.to_document())
-        self.store.add_event(event)
+    def _check_activity(self, contact: Contact, listed: Sequence[AlertSummary]) -> None:
+        """Look for listed alerts in the log's activity, and mark those that it should have and has not."""
+        known = self.store.marks()
+        marks = {one.alert_id: known[one.alert_id] for one in listed if known.get(one.alert_id) in ("", MISSING)}
+        open_questions = {one.alert_id: one.raised_at for one in listed if one.alert_id not in marks}
+        links = contact.links
+        standing = check_alerts(open_questions, links.broker, links.log, contact.log.newest.checkpoint, self.now)
+        self.store.save_marks({**marks, **dict.fromkeys(standing.found, ""), **standing.marks})
 
-    def _report(self, links: Links) -> None:
-        """Tell the broker what the hour's activity covers of what was done here."""
-        events = self.store.events()
-        if events:
-            links.broker.report(list(events.values()))
-            self.store.drop_events(events)
+    def _purge_if_due(self) -> None:
+        """Purge at the start, and once an hour where the desk stays open."""
+        if self.now >= self._purged_at + HOUR:
+            self.purge()
+
+    def _desk(self) -> Desk:
+        """The agreement's rules as they are known here, without asking anybody."""
+        return Desk(self.trust(), self.recipient_id, self.now)
 
     def _recipient_keys(self, trust: Trust) -> RecipientKeys:
         """The epoch's key: the key file must hold the private half of what the roster names."""
@@ -295,7 +313,7 @@ class Office:
             trust = self.trust()
             duty = WitnessDuty(self.recipient_id, SigningKey(self._ring["signing"]), self._checkpoints, self._clock)
             view = duty.contact(trust, links.log, links.broker, links.holders)
-            self._report(links)
+            self._book.report(links.broker)
             yield Contact(trust, links, view, Desk(trust, self.recipient_id, self.now))
 
     def _sessions(self, trust: Trust) -> AbstractContextManager[Links]:
@@ -305,50 +323,17 @@ class Office:
 
 @contextmanager
 def open_office(home: Path, passphrase: str) -> Iterator[Office]:
-    """The office in a home folder, its key file opened with the passphrase (about a second of CPU)."""
+    """The office in a home folder, its key file opened with the passphrase (about a second of CPU).
+
+    What may be kept no longer is erased first, and the person is told.
+    """
     office = Office(home, read_key_file(home / KEY_FILE, passphrase))
     try:
+        if office.purge():
+            say(f"{counted(office.erased, 'case file')} erased: the agreed time to keep what was opened is over.")
         yield office
     finally:
         office.close()
-
-
-def _fetch(broker: BrokerLink, alert_ids: Sequence[str], trust: Trust) -> Iterator[Alert]:
-    pieces = [alert_ids[start : start + ALERTS_AT_ONCE] for start in range(0, len(alert_ids), ALERTS_AT_ONCE)]
-    with ThreadPoolExecutor(FETCHERS) as pool:
-        for alerts in pool.map(broker.many_alerts, pieces):
-            for pages in alerts:
-                yield receive_alert(pages, trust)
-
-
-def _pool(alerts: Iterable[Alert], trust: Trust) -> tuple[dict[RecordKey, HeldRecord], list[Trouble]]:
-    """All records of the alerts by name, and who answers for names under which two alerts show different ones."""
-    pool: dict[RecordKey, HeldRecord] = {}
-    unfit: list[Trouble] = []
-    for alert in alerts:
-        _check_epoch(alert, trust)
-        for record in alert.records.values():
-            if trouble := take_in(pool, record):
-                unfit.append(trouble)
-    return pool, unfit
-
-
-def _check_epoch(alert: Alert, trust: Trust) -> None:
-    if alert.epoch_id != trust.epoch_id:
-        raise UserError(
-            f"Alert {alert.alert_id} is of another epoch than {trust.epoch.number}, which is the newest here.",
-            ExitCode.DOCUMENTS_REFUSED,
-        )
-
-
-def _told(record: DecisionRecord, opened: int) -> dict[str, Any]:
-    """What the activity is told of a decision: nothing of any record but how many."""
-    return {
-        "recipient_id": record.question.party_id,
-        "purpose": record.question.facts["purpose"],
-        "rules": list(record.rules),
-        "opened": opened,
-    }
 
 
 def _queue_entry(summary: AlertSummary) -> QueueEntry:

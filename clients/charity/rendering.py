@@ -54,9 +54,11 @@ def render_queue(items: Sequence[QueueItem]) -> str:
         for item in items
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    return "\n".join(
+    lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
-    )
+    ]
+    lines += [f"{item.entry.alert_id}: {item.mark}" for item in items if item.mark]
+    return "\n".join(lines)
 
 
 def render_case(case: CaseFile) -> str:
@@ -88,7 +90,7 @@ def render_case(case: CaseFile) -> str:
 def render_decisions(records: Sequence[DecisionRecord]) -> str:
     """Decisions that were taken here, a line each, oldest first."""
     if not records:
-        return "Nothing was opened or exported here yet."
+        return "Nothing was opened, reviewed or exported here yet."
     lines = [
         (
             moment(record.question.at),

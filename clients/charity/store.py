@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,6 +149,15 @@ class CharityStore:
     def drop_events(self, names: Iterable[str]) -> None:
         """Forget events that the broker has been told."""
         self._drop([("event", name) for name in names])
+
+    def save_marks(self, marks: Mapping[str, str]) -> None:
+        """Keep how listed alerts stand in the log's activity: "" where it has them, else the sentence of a mark."""
+        documents = {alert_id: {"alert_id": alert_id, "mark": mark} for alert_id, mark in marks.items()}
+        self._put_all("activity", documents, replace_collection=True)
+
+    def marks(self) -> dict[str, str]:
+        """How alerts stand in the log's activity, as last kept; an alert that is too new is not in it."""
+        return {document["alert_id"]: document["mark"] for document in self._all("activity")}
 
     def forget(self, alert_ids: Iterable[str]) -> None:
         """Erase the case files of alerts, and the verdicts and notes on them."""

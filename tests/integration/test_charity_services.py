@@ -92,6 +92,7 @@ class HoardingBroker:
         self._kept = kept
         self.alerts, self.documents = broker.alerts, broker.documents
         self.cosign, self.report = broker.cosign, broker.report
+        self.activity, self.find_leaf = broker.activity, broker.find_leaf
 
     def alert(self, alert_id: str) -> list[AlertDetail]:
         """The alert as it was kept."""

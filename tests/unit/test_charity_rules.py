@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import clients.charity.office
 from clients.charity.evidence import NOT_YET_LOGGED
+from clients.charity.office import open_office
 from clients.log.witness_duty import SplitViewReported
 from policies.agreement.document import Agreement
 from policies.agreement.model import Purpose
@@ -19,6 +21,7 @@ from policies.log.activity import read_event
 from policies.log.checkpoint import CosignedCheckpoint
 from policies.log.log_keys import LogKeys
 from policies.log.split_view import SplitView
+from runtime.clock import unix
 from runtime.exits import ExitCode, UserError
 from tests.agreement_world import PURPOSE, World, make_world
 from tests.charity_world import NOW, CharityWorld, make_charity
@@ -78,9 +81,12 @@ def test_where_the_agreement_gives_several_purposes_one_must_be_named(tmp_path: 
         both = replace(agreement, purposes=(*agreement.purposes, other))
         return with_recipient(purposes=(PURPOSE, other.code))(both)
 
-    charity = charity_in(make_world(amend=amend), tmp_path)
+    charity = charity_in(make_world(amend=amend, witness_quorum=2), tmp_path)
     assert "Name the purpose" in refused(charity)
     assert charity.office().open_alerts(["alert"], purpose=other.code)[0].opening.purpose == other.code
+    charity.broker.log.cosigned_note = None
+    # Nothing can be shown, and the purpose that was named is still the one that counts.
+    assert charity.office().open_alerts(["alert"], purpose=PURPOSE)[0].opening.purpose == PURPOSE
 
 
 def test_after_the_agreements_end_nothing_is_asked_or_shown(tmp_path: Path) -> None:
@@ -123,6 +129,57 @@ def test_what_was_opened_is_erased_when_the_agreed_time_is_over(charity: Charity
     assert office.purge() == 1
     assert office.store.case("alert") is None
     assert office.store.reviews("alert") == []
+
+
+def test_asking_again_does_not_let_what_was_opened_be_kept_for_longer(charity: CharityWorld) -> None:
+    office = charity.office()
+    office.open_alerts(["alert"])
+    charity.clock.advance(days=80)
+    charity.broker.log.cosign(unix(charity.clock))
+    (case,) = office.open_alerts(["alert"])
+    assert case.opened_at > NOW
+    assert {record.opened_at for record in case.records} == {NOW} == {case.content_since}
+    charity.clock.advance(days=286)
+    assert (office.purge(), office.erased) == (1, 1)
+
+
+def test_a_desk_that_stays_open_erases_by_itself(charity: CharityWorld) -> None:
+    office = charity.office()
+    office.refresh_queue()
+    office.open_alerts(["alert"])
+    assert [item.case is not None for item in office.queue()] == [True]
+    charity.clock.advance(days=366)
+    assert [item.case is not None for item in office.queue()] == [False]
+    assert office.erased == 1
+
+
+def test_the_start_erases_what_is_over_and_says_so(
+    charity: CharityWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    charity.office().open_alerts(["alert"])
+    charity.clock.advance(days=366)
+    monkeypatch.setattr(clients.charity.office, "read_key_file", lambda path, passphrase: charity.ring())
+    monkeypatch.setattr(clients.charity.office, "SystemClock", lambda: charity.clock)
+    with open_office(charity.home, "passphrase") as office:
+        assert office.store.cases() == {}
+    assert "1 case file erased" in capsys.readouterr().err
+
+
+def test_what_was_refused_is_kept_with_the_rule_that_refused_it(charity: CharityWorld) -> None:
+    office = charity.office()
+    (case,) = office.open_alerts(["alert"])
+    for attempt in (lambda: office.open_alerts(["alert"], purpose="other"), lambda: office.export([case], "other")):
+        with pytest.raises(UserError, match="Not allowed"):
+            attempt()
+    office.review("alert", "unclear", "note")
+    kept = [DecisionRecord.from_document(document) for document in office.store.decisions()]
+    assert sorted((record.question.action, record.allowed, record.rules) for record in kept) == [
+        ("ask-for-opening", False, ("purpose-not-agreed",)),
+        ("ask-for-opening", True, ("recipients-request",)),
+        ("export-case", False, ("purpose-not-agreed",)),
+        ("review-case", True, ("recipients-request",)),
+    ]
+    assert all(replay(record, charity.world.trust.agreement) == record for record in kept)
 
 
 def test_an_export_is_decided_kept_and_reported_at_the_next_contact(charity: CharityWorld) -> None:

@@ -52,6 +52,7 @@ class Row:
     state_style: str
     verdict: str
     verdict_style: str
+    mark: str
 
 
 @dataclass(frozen=True)
@@ -104,4 +105,13 @@ def _row(item: QueueItem, now: int) -> Row:
         state_style=style,
         verdict=verdict_title(verdict),
         verdict_style=verdict,
+        mark=item.mark,
     )
+
+
+def erased_sentence(erased: int) -> str:
+    """What the page says of case files that were erased since the desk was started; nothing where there are none."""
+    if not erased:
+        return ""
+    verb = "was" if erased == 1 else "were"
+    return f"{counted(erased, 'case file')} {verb} erased: the agreed time to keep what was opened is over."

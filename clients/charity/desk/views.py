@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from clients.charity.case_file import CaseFile
 from clients.charity.desk.case_page import present_case
-from clients.charity.desk.queue_page import FILTERS, present_queue
+from clients.charity.desk.queue_page import FILTERS, erased_sentence, present_queue
 from clients.charity.office import Office
 from clients.charity.store import VERDICTS
 from runtime.exits import ExitCode, UserError
@@ -41,7 +41,8 @@ def queue() -> str:
             items = office.refresh_queue()
         except UserError as error:
             problem = error.message
-    return render_template("queue.html", view=present_queue(items, chosen, page, office.now), problem=problem)
+    view = present_queue(items, chosen, page, office.now)
+    return render_template("queue.html", view=view, problem=problem, erased=erased_sentence(office.erased))
 
 
 @desk.post("/refresh")
@@ -61,7 +62,8 @@ def alert(alert_id: str) -> str:
     case, problem = _case(office, alert_id)
     page = request.args.get("page", 1, type=int)
     view = present_case(case, office.store.reviews(alert_id), page, office.now, office.purposes())
-    return render_template("alert.html", view=view, problem=problem)
+    mark = office.store.marks().get(alert_id, "")
+    return render_template("alert.html", view=view, problem=problem, mark=mark)
 
 
 @desk.post("/alerts/<alert_id>/open")
