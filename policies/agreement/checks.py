@@ -186,6 +186,12 @@ def _check_witnesses(content: AgreementContent) -> None:
         raise AgreementRefused(
             f"{content.witnesses.quorum} of {len(listed)} witnesses can never cosign.", ("witnesses", "quorum")
         )
+    if 0 < content.witnesses.quorum < content.witnesses.least:
+        raise AgreementRefused(
+            f"{content.witnesses.quorum} of {len(listed)} witnesses can cosign two histories of the log: at least "
+            f"{content.witnesses.least} are needed, or 0 for none at all.",
+            ("witnesses", "quorum"),
+        )
 
 
 def _distinct(items: Sequence[str] | Iterable[str], what: str, place: Path, within: str | None = None) -> None:

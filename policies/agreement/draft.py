@@ -65,10 +65,15 @@ class AgreementDraft(AgreementContent):
             self,
             parties=self._parties_of(given),
             field_requests=tuple(replace(one, asker=name) for name in recipients for one in asked),
-            witnesses=Witnesses(holders, min(self.witnesses.quorum, len(holders))),
+            witnesses=self._witnesses_of(holders),
         )
         check_content(draft)
         return draft
+
+    def _witnesses_of(self, holders: tuple[str, ...]) -> Witnesses:
+        """So many key holders as the draft asks of its witnesses, as far as there are so many and they suffice."""
+        asked = Witnesses(holders, min(self.witnesses.quorum, len(holders)))
+        return replace(asked, quorum=max(asked.quorum, asked.least)) if asked.quorum else asked
 
     def _parties_of(self, cards: Mapping[str, Card]) -> NamedParties:
         brokers = [card for card in cards.values() if card.role == BROKER_ROLE]

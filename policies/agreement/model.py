@@ -182,6 +182,12 @@ class Witnesses:
     parties: tuple[str, ...]
     quorum: int
 
+    @property
+    def least(self) -> int:
+        """The least quorum that two histories cannot both get, with less than a third of the witnesses dishonest."""
+        count = len(self.parties)
+        return (count + (count - 1) // 3) // 2 + 1 if count else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto.signatures import SigningKey
+from policies.agreement.model import Witnesses
 from policies.log.add_checkpoint import AddCheckpoint, decode_request, encode_request
 from policies.log.checkpoint import Checkpoint, CosignedCheckpoint, add_cosignature, make_checkpoint
 from policies.log.errors import LogRefused
@@ -215,3 +216,12 @@ def test_a_policy_survives_its_text_and_more_witnesses_never_spoil_a_quorum(
     assert policy.is_quorum(policy.witnesses)
     assert not policy.is_quorum(some) or policy.is_quorum({*some, data.draw(st.sampled_from(list(policy.witnesses)))})
     assert policy.is_quorum([]) == (policy.quorum == NONE)
+
+
+@pytest.mark.parametrize("count", range(1, 60))
+def test_two_histories_never_both_get_the_least_quorum(count: int) -> None:
+    witnesses = Witnesses(tuple(f"w{number}" for number in range(count)), 0)
+    dishonest = (count - 1) // 3
+    # Two quorums share so many that one of them is honest, and the honest ones suffice for one.
+    assert 2 * witnesses.least - count > dishonest
+    assert witnesses.least <= count - dishonest

@@ -83,6 +83,7 @@ MISTAKES = [
     ("parties: [bank-a, bank-b,", "parties: [broker, bank-b,", "The broker signs the log itself"),
     ("parties: [bank-a, bank-b,", "parties: [bank-z, bank-b,", "The witness bank-z is none of the parties"),
     ("  quorum: 5", "  quorum: 8", "8 of 7 witnesses can never cosign"),
+    ("  quorum: 5", "  quorum: 4", "4 of 7 witnesses can cosign two histories of the log: at least 5 are needed"),
     # Cannot be meant
     ("  groups: 2", "  groups: 4", "for 4 groups, but there are only 3 that provide"),
     ("  least_weight: 10", "  least_weight: 0", "With a least weight of 0"),
