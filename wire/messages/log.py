@@ -3,7 +3,7 @@
 Knows forms and lengths; what a leaf, a checkpoint or a commitment means is in policies.log.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from marshmallow import fields, validate
 
@@ -152,7 +152,7 @@ class ActivityHour:
 
     hour: int
     commitments: bytes
-    secret: bytes
+    secret: bytes = field(repr=False)
     opened: tuple[OpenedEvent, ...]
 
 
