@@ -45,6 +45,7 @@ _TYPES = frozenset(
         "receipt",
         "counts",
         "recipient-key",
+        "report",
     )
 )
 

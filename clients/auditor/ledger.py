@@ -95,6 +95,13 @@ class Ledger:
             for row in connection.execute(query, values):
                 yield LeafRow(*row)
 
+    def hashes(self, first: int, end: int) -> Iterator[bytes]:
+        """The hashes of the leaves from `first` to before `end`, in order, read as they are asked for."""
+        query = "SELECT hash FROM leaf WHERE position >= ? AND position < ? ORDER BY position"
+        with closing(self._connect()) as connection:
+            for (found,) in connection.execute(query, (first, end)):
+                yield bytes(found)
+
     def page_of_leaves(
         self, event: str | None, party: str | None, since: int | None, until: int | None, start: int, count: int
     ) -> tuple[list[LeafRow], int]:

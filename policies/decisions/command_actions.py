@@ -57,7 +57,7 @@ _ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "replay-decisions": ("auditor replay",),
     "write-report": ("auditor report",),
     "open-audit-console": ("auditor console",),
-    "verify-proof": ("log policy", "log checkpoint", "log proof", "log evidence"),
+    "verify-proof": ("log policy", "log checkpoint", "log proof", "log evidence", "auditor verify-report"),
     "check-installation": ("doctor",),
     "run-demo": ("demo",),
 }
