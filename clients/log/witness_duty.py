@@ -6,6 +6,7 @@ from the agreement alone, and no leaf.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -82,7 +83,7 @@ class WitnessDuty:
         """Check the log against what was kept and what holders keep, cosign its newest checkpoint, and keep it.
 
         Raises SplitViewReported with the evidence's file, LogRefused for a log that cannot be checked, and UserError
-        where it cannot be reached. A holder that does not answer is passed over.
+        where it cannot be reached. A holder that does not answer, or with what the log did not sign, is passed over.
         """
         with self.store.alone():
             return self._contact(LogKeys.of(trust), source, broker, holders)
@@ -125,18 +126,22 @@ class WitnessDuty:
     def _compare(
         self, log: LogKeys, note: str, source: LogSource, holders: Mapping[int, ViewLink]
     ) -> tuple[str, tuple[int, ...]]:
-        """Hold the broker's view against that of a few holders; the newest note that all of them continue."""
+        """Hold the broker's view against that of a few holders; the newest note that all of them continue.
+
+        They are other ones each time: whoever shows us another history would have to win all of them over.
+        """
         compared: list[int] = []
-        for index, holder in holders.items():
+        for index in random.sample(sorted(holders), len(holders)):
             if len(compared) == COMPARED_HOLDERS:
                 break
             try:
-                theirs = holder.checkpoint()
+                theirs = holders[index].checkpoint()
+                # What the log did not sign says nothing about it: no holder can stop anybody with that.
+                seen = CosignedCheckpoint(theirs).verify(log.key) if theirs is not None else None
             except UserError:
                 continue
-            if theirs is None:
+            if theirs is None or seen is None:
                 continue
-            seen = CosignedCheckpoint(theirs).verify(log.key)
             if seen.size > CosignedCheckpoint(note).checkpoint.size:
                 # It may have grown since we asked; if it has not, the broker hides from us what the holder was shown.
                 newer = source.checkpoint()
