@@ -26,6 +26,7 @@ from clients.auditor.rendering import (
     render_verified,
 )
 from clients.auditor.replaying import record_of
+from clients.auditor.report.commands import check_report, write_report
 from clients.auditor.settings import read_settings
 from clients.auditor.words import counted
 from policies.agreement.diff import diff
@@ -74,6 +75,10 @@ def auditor() -> None:
     crosslight auditor verify-report  verify such a report with the log's public key alone
     crosslight auditor console        the same as a page in the browser
     """
+
+
+auditor.add_command(write_report, "report")
+auditor.add_command(check_report, "verify-report")
 
 
 @auditor.group("log")
