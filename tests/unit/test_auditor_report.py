@@ -117,7 +117,10 @@ def test_a_report_says_what_was_checked_over_which_checkpoint_with_what_result(s
     assert document["cosigned_by"] == ["holder1", "holder3"]
     assert document["leaves"] == {"agreement": 1, "decision": DECISIONS, "login": 1}
     assert document["decisions"] == {"logged": DECISIONS, "replayed": DECISIONS, "differ": 0}
-    assert any("302 leaves" in sentence for sentence in document["checked"])
+    assert any(sentence.startswith("302 leaves") for sentence in document["checked"])
+    # Nobody was asked for what they keep beside the log, and the report does not say otherwise.
+    assert document["asked"] is False
+    assert "were not asked" in render_page(signed)
 
 
 def test_every_form_is_verified_with_the_log_s_key_alone(

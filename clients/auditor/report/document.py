@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from clients.auditor.asking import kept_answers
+from clients.auditor.asking import SILENT, kept_answers
 from clients.auditor.auditor import Auditor, cosigners
 from clients.auditor.checks.sequences import balances
 from clients.auditor.evaluations import RULE, evaluated_days, outlier_sentence
@@ -42,6 +42,7 @@ def make_report(auditor: Auditor) -> SignedDocument:
         )
     trust, ledger = auditor.trust(), auditor.ledger
     agreement, proof = _logged_agreement(trust, ledger, cosigned, auditor.auditor_id, auditor.signing_key.public_key)
+    asked = bool(ledger.answers(SILENT))
     findings, outliers = ledger.findings(), [one for one in evaluated_days(ledger) if one.is_outlier]
     document: Document = {
         "type": REPORT_TYPE,
@@ -52,7 +53,7 @@ def make_report(auditor: Auditor) -> SignedDocument:
         "checkpoint": cosigned.text,
         "cosigned_by": sorted(cosigners(trust, cosigned)),
         "result": _result(findings, ledger),
-        "checked": list(_checked(ledger, cosigned, trust)),
+        "checked": list(_checked(ledger, cosigned, trust, asked)),
         "leaves": ledger.counts(),
         "decisions": dict(zip(("logged", "replayed", "differ"), ledger.replayed(), strict=True)),
         "findings": {"count": len(findings), "listed": [_finding(one) for one in findings[:MOST_SENTENCES]]},
@@ -66,7 +67,8 @@ def make_report(auditor: Auditor) -> SignedDocument:
             {"version": one.version, "hash": pack(one.hash), "title": one.title, "start": one.start, "end": one.end}
             for one in trust.agreements
         ],
-        "not_asked": list(kept_answers(ledger, len(agreement.holders)).silent),
+        "asked": asked,
+        "silent": list(kept_answers(ledger, len(agreement.holders)).silent),
     }
     return sign_document(document, auditor.auditor_id, auditor.signing_key)
 
@@ -103,21 +105,23 @@ def _result(findings: list[Finding], ledger: Ledger) -> str:
     return "Everything that was checked holds."
 
 
-def _checked(ledger: Ledger, cosigned: CosignedCheckpoint, trust: Trust) -> Iterator[str]:
-    """What was done, in sentences."""
+def _checked(ledger: Ledger, cosigned: CosignedCheckpoint, trust: Trust, asked: bool) -> Iterator[str]:
+    """What was checked: each fits after "whether". What did not hold is among the findings."""
     logged, replayed, _ = ledger.replayed()
     size = cosigned.checkpoint.size
-    yield f"Every one of {counted(size, 'leaf', 'leaves')} was hashed and held against the checkpoint's root."
-    yield "The checkpoint is signed by the log and cosigned as the agreement asks, and continues every one seen before."
+    yield f"{counted(size, 'leaf', 'leaves')}, each of them hashed, lead to the checkpoint's root together"
+    yield "the checkpoint is signed by the log, cosigned as the agreement asks, and continues those seen before"
     yield (
-        f"{counted(len(trust.agreements), 'version')} of the agreement, every epoch, roster, suspension and departure "
-        "were verified by their signatures and held against the leaves that name them."
+        f"{counted(len(trust.agreements), 'version')} of the agreement, the epochs, rosters, suspensions and "
+        "departures bear the signatures that they need, and are what the leaves name"
     )
-    yield f"{counted(replayed, 'decision')} of {logged:,} were taken again from their records and compared."
-    yield "Submissions and withdrawals are numbered without a gap, and what had to end has ended."
-    yield "The key holders' signed counts of evaluations continue one another by day."
-    yield "Each hour has its activity leaf, and what was opened of it is what was committed to."
-    yield "The key holders' records of openings were held against their chain, the rules, and the activities reported."
+    yield f"{replayed:,} of {counted(logged, 'decision')}, taken again from their records, have the recorded answer"
+    yield "submissions and withdrawals are numbered without a gap, and what had to end has ended"
+    yield "the key holders' signed counts of evaluations continue one another by day"
+    yield "every hour has its activity leaf"
+    if asked:
+        yield "the broker shows the withdrawals that the log names, and what it opened of the hours' activity"
+        yield "the key holders' records of openings hold by their chain, the rules and the activities reported"
 
 
 def _finding(one: Finding) -> dict[str, Any]:

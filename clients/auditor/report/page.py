@@ -13,6 +13,9 @@ import rfc8785
 from clients.auditor.report.sections import Section, sections, title
 from policies.documents import SignedDocument
 
+_SHORT: Final = 12
+"""Letters of a cell that stays on one line."""
+
 _STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0; }
 main { max-width: 52rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
@@ -23,6 +26,7 @@ p, li { overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid #e3e7ec; vertical-align: top; }
 td { overflow-wrap: anywhere; }
+.short { white-space: nowrap; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .75rem; background: #f4f6f8; padding: 1rem; }
 a:focus-visible, summary:focus-visible, .scroll:focus-visible { outline: 3px solid #0b5cad; outline-offset: 2px; }
 @media print { pre { display: none; } main { padding: 0; } }
@@ -66,12 +70,14 @@ def _section(section: Section) -> str:
     parts += [f"<p>{escape(paragraph)}</p>" for paragraph in section.paragraphs]
     if section.items:
         parts += ["<ul>", *(f"<li>{escape(item)}</li>" for item in section.items), "</ul>"]
-    if section.table:
+    if len(section.table) == 1:
+        parts.append("<p>None.</p>")
+    elif section.table:
         header, *rows = section.table
         cells = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-        lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+        lines = ["".join(_cell(cell) for cell in row) for row in rows]
         parts += [
-            f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{anchor}">',
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(section.heading)}: table">',
             "<table>",
             f"<thead><tr>{cells}</tr></thead>",
             "<tbody>",
@@ -81,3 +87,9 @@ def _section(section: Section) -> str:
             "</div>",
         ]
     return "\n".join([*parts, "</section>"])
+
+
+def _cell(text: str) -> str:
+    """A cell; a word or a day is not broken."""
+    short = ' class="short"' if len(text) <= _SHORT else ""
+    return f"<td{short}>{escape(text)}</td>"

@@ -52,21 +52,23 @@ def _section(pdf: FPDF, section: Section) -> None:
         pdf.ln(1)
     for item in section.items:
         _text(pdf, f"- {item}", 5)
-    if section.table:
-        with pdf.table(first_row_as_headings=True, headings_style=FontFace(emphasis="BOLD"), line_height=5) as table:
+    if len(section.table) == 1:
+        _text(pdf, "None.", 5)
+    elif section.table:
+        with pdf.table(
+            borders_layout="HORIZONTAL_LINES",
+            text_align="LEFT",
+            v_align="TOP",
+            headings_style=FontFace(emphasis="BOLD"),
+            line_height=5,
+        ) as table:
             for row in section.table:
                 table.row([_plain(cell) for cell in row])
 
 
 def _text(pdf: FPDF, text: str, height: float) -> None:
-    pdf.multi_cell(
-        0,
-        height,
-        _plain(text),
-        new_x=XPos.LMARGIN,
-        new_y=YPos.NEXT,
-        wrapmode=WrapMode.CHAR if _is_long(text) else WrapMode.WORD,
-    )
+    wrapping = WrapMode.CHAR if _is_long(text) else WrapMode.WORD
+    pdf.multi_cell(0, height, _plain(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT, wrapmode=wrapping)
 
 
 def _is_long(text: str) -> bool:

@@ -42,7 +42,7 @@ def sections(document: Mapping[str, Any]) -> list[Section]:
                 f"root {checkpoint.root.hex()}, cosigned by {cosigned}.",
             ),
         ),
-        Section("What was checked", items=tuple(document["checked"])),
+        Section("What was checked", ("It was checked whether",), tuple(document["checked"])),
         _findings(document["findings"]),
         Section(
             "The log",
@@ -67,8 +67,8 @@ def sections(document: Mapping[str, Any]) -> list[Section]:
         ),
         Section(
             "Who did not answer",
-            () if document["not_asked"] else ("Broker and key holders answered all that they were asked.",),
-            tuple(document["not_asked"]),
+            () if document["silent"] else (_answered(document["asked"]),),
+            tuple(document["silent"]),
         ),
         Section(
             "How to verify this report",
@@ -79,6 +79,12 @@ def sections(document: Mapping[str, Any]) -> list[Section]:
             ),
         ),
     ]
+
+
+def _answered(asked: bool) -> str:
+    if not asked:
+        return "Broker and key holders were not asked for what they keep beside the log."
+    return "Broker and key holders answered all that they were asked."
 
 
 def _findings(findings: Mapping[str, Any]) -> Section:
