@@ -10,6 +10,7 @@ from policies.log.checkpoint import CosignedCheckpoint, add_cosignature, make_ch
 from policies.log.commands import log
 from policies.log.errors import LogRefused
 from policies.log.split_view import SplitView
+from policies.log.witness_policy import make_policy
 from runtime.clock import SystemClock, unix
 from tests.log_tree import MemoryLog
 from tests.unit.test_log_proofs import BROKER, LOG, ORIGIN, WITNESSES, cosigned, policy, proof
@@ -70,6 +71,32 @@ def test_evidence_of_two_histories_is_checked_under_the_log_s_key(tmp_path: Path
     assert run("evidence", file, "--log-key", policy(0).logs[0].format()).exit_code == 0
     same = written(tmp_path, "same.json", json.dumps(evidence(cosigned().text, cosigned().text)))
     assert "can both be honest" in refusal(run("evidence", same, "--policy", rules))
+
+
+def test_a_time_set_back_shows_under_the_policy_s_own_witness_alone(tmp_path: Path) -> None:
+    key = policy(1).witnesses["bank-a"]
+    longer = MemoryLog([*LOG.leaves, b"one more"], ORIGIN).checkpoint()
+    shown = make_checkpoint(ORIGIN, longer.size, longer.root, BROKER)
+    shown = add_cosignature(shown, key.name, WITNESSES["bank-a"], 1000)
+    claim = evidence(cosigned("bank-a", at=2000).text, shown, fault="back-dated", witnesses=[key.format()])
+    file = written(tmp_path, "evidence.json", json.dumps(claim))
+    rules = written(tmp_path, "policy.txt", policy(1).format())
+    done = run("evidence", file, "--policy", rules)
+    assert done.exit_code == 0
+    assert "set back" in done.output
+    assert "give --policy" in refusal(run("evidence", file, "--log-key", policy(1).logs[0].format()))
+    others = make_policy(ORIGIN, BROKER.public_key, {"holder1": WITNESSES["holder1"].public_key}, ["holder1"], 1)
+    other = written(tmp_path, "other.txt", others.format())
+    assert "does not have" in refusal(run("evidence", file, "--policy", other))
+
+
+def test_what_the_file_alone_does_not_prove_is_said(tmp_path: Path) -> None:
+    shorter = LOG.checkpoint(600)
+    shown = make_checkpoint(ORIGIN, 600, shorter.root, BROKER)
+    file = written(tmp_path, "cut.json", json.dumps(evidence(cosigned().text, shown, fault="truncated")))
+    done = run("evidence", file, "--log-key", policy(0).logs[0].format())
+    assert done.exit_code == 0
+    assert "the word of whoever kept this file" in done.output
 
 
 def test_files_that_are_none_are_refused_with_a_sentence(tmp_path: Path) -> None:
