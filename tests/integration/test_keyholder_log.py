@@ -17,7 +17,7 @@ from keyholder.store import log_views, withdrawals
 from policies.agreement.standing import Departure, Suspension
 from policies.documents import SignedDocument
 from policies.log.errors import LogRefused
-from policies.log.leaves import departure_leaf, suspension_leaf, withdrawal_leaf
+from policies.log.leaves import departure_leaf, expiry_leaf, suspension_leaf, withdrawal_leaf
 from policies.log.log_keys import LogKeys
 from policies.log.split_view import SplitView
 from policies.log.witness import SplitViewFound
@@ -304,7 +304,7 @@ def test_a_recipient_shown_another_history_than_the_holder_gets_nothing_opened(o
             for place, shown in enumerate(honest.statements)
         ),
     )
-    one.world.kept_log.append(b'{"at":%d,"type":"crosslight/v1 leaf expiry"}' % NOW)
+    one.world.kept_log.append(expiry_leaf("bank-a", 1, NOW))
     log_withdrawal(one, "bank-a", handle_of(a))
     assert one.follower(1).follow().position >= 4
     assert refusal(one, forked).type_suffix == "split-view"
@@ -323,7 +323,7 @@ def test_what_the_witness_was_shown_and_the_follower_is_not_is_found(one: Holder
     from tests.integration.test_keyholder_witness import add
 
     log = one.world.log()
-    log.append(*(b'{"at":%d,"type":"crosslight/v1 leaf expiry"}' % number for number in range(5)))
+    log.append(*(expiry_leaf("bank-a", number, NOW) for number in range(1, 6)))
     assert add(one, log, 0, 5).status_code == 200
     one.world.request(pair(one))
     with pytest.raises(SplitViewFound):
