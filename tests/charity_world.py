@@ -18,7 +18,7 @@ from crypto.records import Record, check_record, pack_records
 from policies.documents import SignedDocument, write_json_file
 from policies.evidence import check_evidence, decide
 from policies.library import DocumentLibrary
-from policies.log.activity import COMMITMENTS, HOUR, activity_root, commitment, event_text
+from policies.log.activity import COMMITMENTS, HOUR, activity_root, commitment, empty_commitment, event_text
 from policies.log.leaves import activity_leaf, submission_leaf
 from policies.log.tree import leaf_hash as hash_of_leaf
 from policies.opening_rule import Circumstances
@@ -76,7 +76,7 @@ class StandInBroker:
         events += [event_text("other", hour)] * (COMMITMENTS - room)
         salts += [bytes(16)] * (COMMITMENTS - room)
         made = [commitment(salt, event) for salt, event in zip(salts, events, strict=True)]
-        made += [bytes(32)] * (COMMITMENTS - len(made))
+        made += [empty_commitment(bytes(32), place) for place in range(len(made), COMMITMENTS)]
         opened = tuple(OpenedEvent(place, *one) for place, one in enumerate(zip(salts, events, strict=True)))
         self.hours.append(ActivityHour(hour, b"".join(made), bytes(32), opened))
         self.log.append(activity_leaf(hour, activity_root(made), hour + HOUR if at is None else at))

@@ -15,6 +15,7 @@ from policies.log.activity import (
     COMMITMENTS,
     HOUR,
     activity_root,
+    empty_commitment,
     hour_of,
     read_event,
     split_commitments,
@@ -89,8 +90,14 @@ def _hours(raised: Mapping[str, int], broker: BrokerLink) -> Iterator[ActivityHo
 
 
 def _alerts_of(hour: ActivityHour) -> set[str]:
-    """The alerts that were raised in an hour; raises LogRefused where an event is not the one committed to."""
+    """The alerts that were raised in an hour; raises LogRefused where an event is another than was committed to, or is
+    kept back.
+    """
     commitments = split_commitments(hour.commitments)
+    opened = {one.place for one in hour.opened}
+    for place, made in enumerate(commitments):
+        if place not in opened and made != empty_commitment(hour.secret, place):
+            raise LogRefused("The broker keeps an event of the log's activity back, and commits to it.")
     told: set[str] = set()
     for one in hour.opened:
         verify_opening(commitments, one.place, one.salt, one.event)

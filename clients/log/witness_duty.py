@@ -149,7 +149,7 @@ class WitnessDuty:
                 note = newer
             self._continues(log, theirs, note, source)
             compared.append(index)
-        return note, tuple(compared)
+        return note, tuple(sorted(compared))
 
     def _accepted(self, log: LogKeys, newest: str, source: LogSource) -> CosignedCheckpoint | None:
         """The newest checkpoint with the quorum's cosignatures, if it is of the same history and fresh."""

@@ -105,6 +105,14 @@ def test_an_event_that_was_not_committed_to_is_refused(charity: CharityWorld) ->
         marks(charity, 1)
 
 
+def test_an_event_kept_back_is_noticed(charity: CharityWorld) -> None:
+    charity.broker.close_hour(RAISED_IN, "alert", "another")
+    (hour,) = charity.broker.hours
+    charity.broker.hours[0] = replace(hour, opened=hour.opened[1:])
+    with pytest.raises(LogRefused, match="keeps an event"):
+        marks(charity, 1)
+
+
 def test_an_hour_left_out_is_noticed(charity: CharityWorld) -> None:
     charity.broker.close_hour(RAISED_IN)
     charity.broker.close_hour(RAISED_IN + 2 * HOUR)
