@@ -26,6 +26,8 @@ from runtime.exits import ExitCode, UserError
 from tests.agreement_world import DAY, START, Submission, World, make_world
 from tests.clocks import MovableClock
 from tests.holders import Holders, serve_in_process
+from tests.integration.test_keyholder_witness import add
+from tests.unit.test_keyholder_standing import next_epoch
 from wire.messages.log import LoggedWithdrawal
 from wire.messages.opening import OpeningRequest, OpeningResponse
 from wire.problems import RemoteProblem
@@ -199,18 +201,27 @@ def test_two_statements_under_one_number_both_shut(one: Holders) -> None:
         assert withdrawals.withdrawn_among(connection, one.trust.epoch_id, names) == frozenset(names)
 
 
-def test_withdrawals_of_an_epoch_that_is_not_accepted_yet_are_read_once_it_is(tmp_path: Path) -> None:
-    world = make_world()
-    holders = serve_in_process(world, tmp_path, indexes=[1], clock=MovableClock(NOW))
-    other = make_world()
-    a, b = pair(holders)
-    request = world.request([a, b])
-    statement = WithdrawalStatement(other.trust.epoch_id, "bank-a", 9, (bytes(16),)).encode()
+def test_withdrawals_of_an_epoch_that_is_not_accepted_yet_are_read_once_it_is(one: Holders) -> None:
+    world, handle = one.world, bytes([9]) * 16
+    epoch, roster = next_epoch(world)
+    request = world.request(pair(one))
+    statement = WithdrawalStatement(epoch.hash, "bank-a", 9, (handle,)).encode()
     world.kept_log.append(withdrawal_leaf(statement, NOW))
-    assert ask(holders, request).accepted == (0, 1)
-    with read_transaction(holders.engine(1)) as connection:
-        (left,) = log_views.passed_over_epochs(connection).items()
-    assert left == (other.trust.epoch_id, 2)
+    assert ask(one, request).accepted == (0, 1)
+    with read_transaction(one.engine(1)) as connection:
+        assert log_views.passed_over_epochs(connection) == {epoch.hash: 2}
+    for signed in (epoch, roster):
+        one.holder(1).documents.accept(signed, NOW)
+    follower = one.follower(1)
+    # As long as it is withheld, nothing of that epoch would open, whatever was followed a moment ago.
+    with pytest.raises(LogBehind, match="withdrawals"):
+        follower.require(epoch.hash, request.checkpoint)
+    signature = world.parties["bank-a"].signing_key.sign(statement)
+    one.log.withdrawals["bank-a", 9] = LoggedWithdrawal(statement, signature, NOW)
+    follower.require(epoch.hash, request.checkpoint)
+    with read_transaction(one.engine(1)) as connection:
+        assert log_views.passed_over_epochs(connection) == {}
+        assert withdrawals.withdrawn_among(connection, epoch.hash, [("bank-a", handle)])
 
 
 # Freshness
@@ -320,8 +331,6 @@ def test_an_earlier_checkpoint_of_the_same_log_is_as_good(one: Holders) -> None:
 
 
 def test_what_the_witness_was_shown_and_the_follower_is_not_is_found(one: Holders) -> None:
-    from tests.integration.test_keyholder_witness import add
-
     log = one.world.log()
     log.append(*(expiry_leaf("bank-a", number, NOW) for number in range(1, 6)))
     assert add(one, log, 0, 5).status_code == 200
