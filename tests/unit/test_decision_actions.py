@@ -16,8 +16,6 @@ from tests.holders import serve_in_process
 from tests.reference_page import commands
 from wire.access import PUBLIC, Route, route_access
 
-# Whose own program reads it from its own database, by a command.
-_BY_COMMAND = {"read-openings": frozenset({"holder"})}
 _GROUPS = {"using", "providing", "requesting", "always-open"}
 
 
@@ -47,7 +45,7 @@ def test_every_route_takes_exactly_the_roles_that_may_take_its_action(routes: di
     for found in routes.values():
         for route in found:
             roles = frozenset({"anybody"}) if route.roles == PUBLIC else route.roles
-            assert roles == ACTIONS[route.action].roles - _BY_COMMAND.get(route.action, frozenset()), route
+            assert roles == ACTIONS[route.action].roles, route
 
 
 def test_every_command_is_one_action_and_no_other_is_named() -> None:
