@@ -12,9 +12,9 @@ from pathlib import Path
 
 import click
 
-from demo.ceremony import RECIPIENT, demonstration_rules
+from demo.ceremony import AUDITOR, RECIPIENT, demonstration_rules
 from demo.database import temporary_postgres
-from demo.outcome import Outcome, run_scenario
+from demo.outcome import run_scenario
 from demo.own_files import TRUTH_FILE, read_folder
 from demo.people import write_people
 from demo.report import render
@@ -31,7 +31,7 @@ from runtime.console import emit, json_option, say
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder with one CSV file an institution, and truth.csv if the truth is known; else people are made up.",
 )
-@click.option("--once", is_flag=True, help="End when the result is printed, without opening the charity's desk.")
+@click.option("--once", is_flag=True, help="End when the result is printed, without opening desk and console.")
 @click.option(
     "--pairs",
     "pairs_file",
@@ -67,8 +67,8 @@ def demo(
 ) -> None:
     """Run all parties on this machine, on made-up people or your own files.
 
-    A broker with its worker, three key holders of whom any two suffice, one institution a file, and a charity: each a
-    process of its own, with keys of its own, on loopback. Nothing leaves the machine, and DIR is only read.
+    A broker with its worker, three key holders of whom any two suffice, one institution a file, a charity, an auditor:
+    each a process of its own, with keys of its own, on loopback. Nothing leaves the machine, and DIR is only read.
 
     \b
     crosslight demo
@@ -103,14 +103,17 @@ def demo(
             cpu_seconds = scenario.processes.used()
             emit(outcome.to_json(cpu_seconds), lambda: render(outcome, cpu_seconds))
             if not once:
-                _keep_desk_open(scenario, outcome)
+                _keep_pages_open(scenario)
         finally:
             scenario.processes.stop()
 
 
-def _keep_desk_open(scenario: Scenario, outcome: Outcome) -> None:
-    """Serve the charity's desk until interrupted; the command prints its address itself."""
-    say("The charity's desk opens below; interrupt (Ctrl-C) to end everything.")
+def _keep_pages_open(scenario: Scenario) -> None:
+    """Serve the charity's desk and the auditor's console until interrupted; the commands print their addresses."""
+    say("The charity's desk and the auditor's console open below; interrupt (Ctrl-C) to end everything.")
+    scenario.processes.start_at_terminal(
+        AUDITOR, ["auditor", "console", "--home", str(scenario.home(AUDITOR)), "--port", "0"]
+    )
     try:
         scenario.processes.attend(
             RECIPIENT, ["charity", "desk", "--home", str(scenario.home(RECIPIENT)), "--port", "0"]

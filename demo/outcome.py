@@ -15,7 +15,7 @@ from clients.institution.prepare import prepare_row
 from clients.institution.rows import read_rows
 from demo.broker_view import HeldRecord, find_in_database, held_record
 from demo.own_files import RECORD_ID
-from demo.scenario import Scenario
+from demo.scenario import Audit, Scenario
 from demo.score import Pair, RecordName, Score, why_missed
 from policies.documents import SignedDocument
 from runtime.console import say
@@ -43,6 +43,7 @@ class Outcome:
     missed   each planted pair that did not surface, and why
     example  one record of a found pair as the broker holds it
     agreement, checkpoint  what all parties signed, and the log's newest checkpoint with the witnesses' cosignatures
+    audit    what the auditor found of the whole run
     """
 
     score: Score
@@ -57,6 +58,7 @@ class Outcome:
     search: Search
     agreement: SignedDocument
     checkpoint: str
+    audit: Audit
 
     def to_json(self, cpu_seconds: Mapping[str, float]) -> dict[str, Any]:
         """The result for scripts."""
@@ -91,6 +93,8 @@ def run_scenario(scenario: Scenario, truth: frozenset[Pair] | None) -> Outcome:
     say("Opening what the key holders open ...")
     opening = scenario.open_all()
     seconds = time.monotonic() - started
+    say("Auditing: every leaf of the log, every decision ...")
+    checkpoint, audit = scenario.wait_until_cosigned(), scenario.audit()
     score = Score(frozenset(map(_pair, opening["pairs"])), truth or frozenset())
     values = _values_in_the_clear(scenario)
     alone = frozenset(scenario.terms.opening_rule.alone)
@@ -106,7 +110,8 @@ def run_scenario(scenario: Scenario, truth: frozenset[Pair] | None) -> Outcome:
         example=_example(scenario, score),
         search=_search(scenario, score, values),
         agreement=agreement,
-        checkpoint=scenario.wait_until_cosigned(),
+        checkpoint=checkpoint,
+        audit=audit,
     )
 
 

@@ -120,6 +120,16 @@ class Processes:
             self._reap(party, process)
             raise
 
+    def start_at_terminal(self, party: str, arguments: Sequence[str]) -> None:
+        """Start a command of `party` that says at this terminal where it is found, and goes on until it is stopped."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli", *arguments],
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._services.append((party, process))
+
     def used(self) -> dict[str, float]:
         """CPU seconds a party, of what has ended and of what still runs."""
         total = defaultdict(float, self.cpu_seconds)

@@ -77,6 +77,12 @@ def _agreement(outcome: Outcome) -> Table:
     table.add_row("log", checkpoint.origin)
     table.add_row("leaves, root", f"{checkpoint.size}, {encode_base64(checkpoint.root)}")
     table.add_row("cosigned by", ", ".join(sorted(set(witnesses))))
+    audit = outcome.audit
+    table.add_row(
+        "audited", f"{audit.leaves} leaves verified, {audit.decisions} decisions replayed, {audit.differ} differ"
+    )
+    for sentence in audit.findings or ("Nothing was found that does not hold.",):
+        table.add_row("", sentence)
     return table
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from broker.settings import BrokerSettings
 from clients.log.source import HttpLog
-from demo.ceremony import HOLDERS, RECIPIENT, Institution, hold_ceremony
+from demo.ceremony import AUDITOR, HOLDERS, RECIPIENT, Institution, hold_ceremony
 from demo.own_files import RECORD_ID, OwnFile, mapping_toml, region_of
 from demo.processes import Finished, Processes, free_port
 from keyholder.settings import HolderSettings
@@ -49,6 +49,16 @@ class Ports:
     def holder_urls(self) -> tuple[str, ...]:
         """Scheme and host of each holder."""
         return tuple(map(_url, self.holders))
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the auditor did and found: leaves verified, decisions replayed, answers that differ, findings."""
+
+    leaves: int
+    decisions: int
+    differ: int
+    findings: tuple[str, ...]
 
 
 class Scenario:
@@ -174,6 +184,21 @@ class Scenario:
         arguments = ["charity", "open", "--all", "--purpose", self.rules.purposes[0].code, "--home", home, "--json"]
         report: dict[str, Any] = _report("the charity's opening", self.processes.run(RECIPIENT, arguments))
         return report
+
+    def audit(self) -> Audit:
+        """Have the auditor verify the log and replay every decision; what it found. Raises UserError."""
+        home = str(self.home(AUDITOR))
+        verified = self._auditors(["auditor", "log", "verify", "--home", home, "--json"])
+        replayed = self._auditors(["auditor", "replay", "--home", home, "--json"])
+        findings = [each["sentence"] for each in (*verified["findings"], *replayed["findings"])]
+        return Audit(verified["size"], replayed["replayed"], replayed["differ"], tuple(findings))
+
+    def _auditors(self, arguments: Sequence[str]) -> Any:
+        """The JSON of an auditor's command, which ends with its own exit code where it finds something."""
+        finished = self.processes.run(AUDITOR, arguments)
+        if finished.exit_code == ExitCode.VERIFICATION_FAILED and finished.output:
+            return json.loads(finished.output)
+        return _report("the audit", finished)
 
     def handle_of(self, institution_id: str, row_id: str) -> bytes | None:
         """The handle (16 bytes) of an opened record, from the charity's case files; None where it was not opened."""

@@ -45,7 +45,8 @@ def ask_services(
     silent: list[str] = []
     hours, events = _activity(ledger, links, now, silent)
     recorded, records = _openings(links, trust, agreements, silent)
-    reported = list(openings.check_reported(records, events, trust.agreement.t_h))
+    until = activity.logged_until(ledger)
+    reported = list(openings.check_reported(records, events, trust.agreement.t_h, until))
     taken_back = _withdrawals(ledger, links, trust, silent)
     ledger.set_findings(withdrawals.SUBJECT, taken_back)
     ledger.set_findings(activity.SUBJECT, hours)

@@ -68,6 +68,12 @@ def check_hours(ledger: Ledger, now: int) -> Iterator[Finding]:
         yield Finding(SUBJECT, sentence, previous.position)
 
 
+def logged_until(ledger: Ledger) -> int:
+    """The end of the newest hour whose activity is in the log, in Unix seconds; 0 where there is none."""
+    hours = [json.loads(row.body).get("hour") for row in ledger.leaves("activity")]
+    return max((hour + HOUR for hour in hours if isinstance(hour, int)), default=0)
+
+
 def check_opened(ledger: Ledger, hours: Iterable[ActivityHour]) -> Iterator[Finding | Event]:
     """Hold the hours that the broker opens against their leaves; gives findings, and the events that are behind."""
     logged = {

@@ -74,10 +74,13 @@ def check_decisions(openings: Sequence[Opening], agreements: Mapping[bytes, Agre
             )
 
 
-def check_reported(openings: Sequence[Opening], events: Sequence[Event], needed: int) -> Iterator[Finding]:
-    """A finding for each recipient and day with more records reported opened than holders opened, or the reverse.
+def check_reported(
+    openings: Sequence[Opening], events: Sequence[Event], needed: int, logged_until: int
+) -> Iterator[Finding]:
+    """A finding for each recipient and day on which holders opened records and of which it reported nothing.
 
-    `needed` holders open together; what was opened late in a day may be reported the next, so both are looked at.
+    `needed` holders open together. What was opened late in a day may be reported the next, so both are looked at, as
+    soon as the log has the activity of both: up to `logged_until` (Unix seconds).
     """
     opened: Counter[tuple[str, str]] = Counter()
     for opening in openings:
@@ -86,6 +89,8 @@ def check_reported(openings: Sequence[Opening], events: Sequence[Event], needed:
     reported = {(event.party, day_of(event.at)) for event in events if event.kind == "opening"}
     for (recipient, day), number in sorted(opened.items()):
         days = {day, _next_day(day)}
+        if _next_day(_next_day(day)) > day_of(logged_until):
+            continue
         if number >= needed and not any((recipient, each) in reported for each in days):
             yield Finding(
                 SUBJECT,

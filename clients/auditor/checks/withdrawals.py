@@ -51,10 +51,6 @@ def check_withdrawals(ledger: Ledger, trust: Trust, ask: Ask) -> Iterator[Findin
 
 def is_signed(trust: Trust, institution_id: str, found: LoggedWithdrawal) -> bool:
     """Whether a key that the institution had in this epoch signed the statement."""
-    keys = {
-        member.signing_key
-        for version in (*trust.rosters, trust.agreement)
-        for member in version.members
-        if member.institution_id == institution_id
-    }
+    members = [*(member for roster in trust.rosters for member in roster.members), *trust.agreement.members]
+    keys = {member.signing_key for member in members if member.institution_id == institution_id}
     return any(is_valid(key, found.statement, found.signature) for key in keys)
