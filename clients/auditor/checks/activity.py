@@ -115,9 +115,10 @@ def _hour(row: LeafRow, root: str, hour: ActivityHour) -> Iterator[Finding | Eve
         if place not in shown_places and commitments[place] != empty_commitment(hour.secret, place)
     ]
     if hidden:
+        more = f" and {len(hidden) - 1} more" if hidden[1:] else ""
         sentence = (
-            f"Behind leaf {row.position}, the activity of the hour from {day_and_time(hour.hour)}, stands something that "
-            f"the broker does not show, at place {hidden[0]}" + (f" and {len(hidden) - 1} more." if hidden[1:] else ".")
+            f"Behind leaf {row.position}, the activity of the hour from {day_and_time(hour.hour)}, stands something "
+            f"that the broker does not show, at place {hidden[0]}{more}."
         )
         yield Finding(SUBJECT, sentence, row.position)
     for opened in hour.opened:

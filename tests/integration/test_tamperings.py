@@ -1,0 +1,29 @@
+"""Tamperings of the broker's past are found and named; `make tamper` does a thousand of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tamper import findings, run
+from tests.tamper_world import TamperWorld
+from tests.tamperings import KINDS
+
+pytestmark = pytest.mark.xdist_group("tamperings")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> TamperWorld:
+    return TamperWorld.build(tmp_path_factory.mktemp("tamperings"))
+
+
+def test_nobody_complains_of_an_honest_past(world: TamperWorld) -> None:
+    world.restore()
+    assert list(findings(world)) == []
+
+
+@pytest.mark.parametrize("seed", range(len(KINDS)), ids=[kind.name for kind in KINDS])
+def test_a_tampering_is_found_and_named(world: TamperWorld, seed: int) -> None:
+    found = run(world, seed)
+    assert found.finder, found.what
