@@ -15,6 +15,9 @@ from policies.terms import RECORD_FAMILY, family_of
 
 Path = tuple[str | int, ...]
 
+NOBODY = "none"
+"""No party's id, since C2SP tlog-policy has this word for a quorum of none."""
+
 
 def check_content(content: AgreementContent) -> None:
     """Raise AgreementRefused for the first thing that contradicts another."""
@@ -82,6 +85,8 @@ def _check_ids(parties: NamedParties) -> None:
     for party_id, place in _named(parties):
         if party_id == BROKER or party_id.startswith("holder"):
             raise AgreementRefused(f"The id {party_id} is kept for the broker or the key holders.", place)
+        if party_id == NOBODY:
+            raise AgreementRefused("The id none stands for no witness at all in witness policies.", place)
         if party_id in places:
             raise AgreementRefused(f"Two parties have the id {party_id}.", place)
         places[party_id] = place

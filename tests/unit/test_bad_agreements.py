@@ -64,6 +64,7 @@ MISTAKES = [
     ("purposes: [victim-safeguarding, trafficking-intelligence]", "purposes: []", "may request, but for no purpose"),
     ("id: bank-b, name", "id: bank-a, name", "Two parties have the id bank-a"),
     ("id: bank-b, name", "id: broker, name", "The id broker is kept for the broker or the key holders"),
+    ("id: bank-b, name", "id: none, name", "The id none stands for no witness at all"),
     ("group: university", "group: bank-a", "bank-a is in the same group as holder1"),
     ("id: holder3", "id: holder4", "numbered 1, 2, 3"),
     ("holders_together: 2", "holders_together: 4", "There are 3 key holders, but 4 must evaluate together"),
