@@ -1,12 +1,15 @@
 """The Cedar rules: valid under their schema, each with an id and plain words, and each of them bites."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from cedarpy import validate_policies
 
+from policies.decisions import rules
 from policies.decisions.decide import decide
 from policies.decisions.question import Question
+from policies.decisions.replay import replay
 from policies.decisions.rules import SCHEMA_FILE, UnknownRules, current_rules, read_rules, rules_hash, rules_of
 from tests.decision_world import END, START, changed, make_agreement, question
 from tests.project_files import ROOT
@@ -167,3 +170,22 @@ def test_a_party_in_a_role_that_is_not_its_own_is_a_stranger() -> None:
 
 def test_the_page_about_rules_lists_every_rule_in_its_own_words() -> None:
     assert shown() == rule_table()
+
+
+def test_a_decision_by_retired_rules_is_replayed_by_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agreement = make_agreement()
+    old = shutil.copytree(FOLDER, tmp_path / rules.RETIRED / "first")
+    text = (old / "sending.cedar").read_text("utf-8")
+    (old / "sending.cedar").write_text(text.replace("context.lifetime >", "context.lifetime >="), "utf-8")
+    strict = read_rules(old)
+    record = decide(SEND, agreement, strict)
+    assert record.rules == ("record-lives-too-long",)
+    with pytest.raises(UnknownRules):
+        replay(record, agreement)
+    monkeypatch.setattr(rules, "_folder", lambda: tmp_path)
+    rules._retired_rules.cache_clear()
+    try:
+        assert replay(record, agreement) == record
+    finally:
+        rules._retired_rules.cache_clear()
+    assert decide(SEND, agreement).allowed
