@@ -173,7 +173,8 @@ class LogFollower:
         newest_at = 0
         for index, encoded in enumerate(leaves, start):
             leaf = read_leaf(encoded)
-            newest_at = max(newest_at, leaf.at)
+            # A leaf of a time to come is none that shows how old the log is.
+            newest_at = max(newest_at, min(leaf.at, self._holder.now))
             if leaf.type in _DOCUMENTS:
                 self._take_document(leaf, given)
             elif leaf.type == "withdrawal":

@@ -258,6 +258,16 @@ def test_a_log_that_is_shown_as_it_was_is_found_by_the_hour_that_is_missing(one:
     assert refusal(one, request).type_suffix == "log-behind"
 
 
+def test_a_leaf_from_the_future_does_not_make_an_old_log_new(one: Holders) -> None:
+    request = one.world.request(pair(one))
+    one.world.kept_log.append(expiry_leaf("bank-a", 1, NOW + 100 * DAY))
+    assert ask(one, request).accepted == (0, 1)
+    frozen = one.world.kept_log.checkpoint()
+    one.log.checkpoint = lambda: frozen  # type: ignore[method-assign]
+    advance(one, 2 * HOUR + 1)
+    assert refusal(one, request).type_suffix == "log-behind"
+
+
 def test_the_age_is_that_of_the_last_contact_or_of_the_hour_after_the_newest_leaf() -> None:
     followed = log_views.Followed(reached_at=NOW, newest_at=NOW - 1800)
     assert followed_age(followed, NOW + 10) == 10
