@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -12,6 +13,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from clients.charity.desk.app import COOKIE, create_app
 from clients.charity.office import Office
 from clients.local_page.access import Access
+from policies.agreement.document import Agreement
+from policies.agreement.model import Purpose
 from tests.agreement_world import MEMBERS, example_terms, make_world
 from tests.charity_world import CharityWorld, make_charity
 
@@ -23,12 +26,12 @@ ANNA = {
 }
 
 
-def example_charity(home: Path) -> CharityWorld:
+def example_charity(home: Path, amend: Callable[[Agreement], Agreement] = lambda agreement: agreement) -> CharityWorld:
     """A charity with four alerts: one of three institutions, a plain one, one below the threshold, one with a liar."""
     terms = example_terms(
         opening_rule={"t": 2, "least_weight": 10, "alone": ["passport", "bank-account", "national-id"]}
     )
-    world = make_world(terms, members=(*MEMBERS, ("bank-e", "bank", "group-e")))
+    world = make_world(terms, members=(*MEMBERS, ("bank-e", "bank", "group-e")), amend=amend)
     three = [
         world.submit("bank-a", [ANNA]),
         world.submit("bank-b", [{**ANNA, "email": "a.example@example.org", "bank-account": "DE89370400440532013000"}]),
@@ -44,6 +47,15 @@ def example_charity(home: Path) -> CharityWorld:
         world.submit("police-c", [{"phone": "+4915199999999"}], seq=2),
     ]
     return make_charity(world, home, {"k3jd81hs": three, "p0zm42xa": plain, "w9bb37qe": below})
+
+
+def with_two_purposes(agreement: Agreement) -> Agreement:
+    """The agreement with a second purpose, which its recipients are given too."""
+    purposes = (*agreement.purposes, Purpose("safeguarding", "To keep victims out of further harm."))
+    recipients = tuple(
+        replace(one, purposes=tuple(purpose.code for purpose in purposes)) for one in agreement.parties.recipients
+    )
+    return replace(agreement, purposes=purposes, parties=replace(agreement.parties, recipients=recipients))
 
 
 @contextmanager

@@ -34,8 +34,11 @@ GRACE = HOUR
 HOURS_BEHIND = 48
 """How many hours after an hour's end its leaf is looked for: a broker that was away for longer is said to be late."""
 
-MISSING = "The log's activity does not have this alert: it was shown to you, and is hidden from the auditor. Tell both."
-LATE = "The log's activity of the hour in which this alert was raised is overdue: if it stays so, tell the auditor."
+MISSING = (
+    "The log's activity does not have this alert: the broker shows it to you and hides it from the auditor. "
+    "Tell the auditor."
+)
+LATE = "The log's activity of the hour in which this alert was raised is overdue: tell the auditor if it stays so."
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.desk_server import example_charity, served
+from clients.charity.activity_check import MISSING
+from policies.log.activity import HOUR, hour_of
+from tests.charity_world import NOW
+from tests.desk_server import example_charity, served, with_two_purposes
 
 NEEDS_CHROMIUM = "The page tests need Chromium: install it (Debian: apt-get install chromium fonts-dejavu-core)."
 SERIOUS = {"serious", "critical"}
@@ -90,6 +93,43 @@ def test_no_page_has_a_serious_accessibility_fault(page: Page):
     assert serious_faults(page) == []
     page.goto(page.url.split("/alerts/")[0] + "/alerts/none")
     assert serious_faults(page) == []
+
+
+def test_the_purpose_is_chosen_by_keyboard_and_an_opening_is_for_it(browser: Browser, tmp_path: Path):
+    office = example_charity(tmp_path / "charity", with_two_purposes).office()
+    with served(office) as address:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.goto(address)
+        page.click(".alert-row h2 a >> nth=0")
+        assert serious_faults(page) == []
+        tab_to(page, "Ask the key holders to open it")
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "purpose"
+        page.keyboard.type("To keep victims")
+        tab_to(page, "Ask the key holders to open it")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=3 of 4 open")
+        assert "To keep victims out of further harm. (rule recipients-request)" in page.inner_text(".page-head")
+        page.context.close()
+    office.close()
+
+
+def test_an_alert_that_the_log_does_not_have_is_marked(browser: Browser, tmp_path: Path):
+    charity = example_charity(tmp_path / "charity")
+    charity.broker.close_hour(hour_of(NOW), "k3jd81hs", "w9bb37qe")
+    charity.broker.close_hour(hour_of(NOW) + HOUR)
+    charity.clock.set(NOW + 2 * HOUR)
+    office = charity.office()
+    with served(office) as address:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.goto(address)
+        assert page.locator(".alert-mark").all_inner_texts() == [MISSING]
+        assert serious_faults(page) == []
+        page.click(".alert-row h2 a >> nth=1")
+        assert MISSING in page.inner_text(".notice-warning")
+        assert serious_faults(page) == []
+        page.context.close()
+    office.close()
 
 
 def test_matched_values_stand_side_by_side_and_the_shut_record_says_why(page: Page):

@@ -14,7 +14,7 @@ from clients.charity.desk.app import COOKIE, create_app
 from clients.charity.office import Office
 from clients.local_page.access import Access
 from tests.charity_world import CharityWorld
-from tests.desk_server import example_charity
+from tests.desk_server import example_charity, with_two_purposes
 
 HOST = "127.0.0.1:8740"
 ORIGIN = f"http://{HOST}"
@@ -149,6 +149,21 @@ def test_opening_shows_the_records_side_by_side_and_what_stays_shut(browser: Fla
     # The rule is quoted by its sentence: what one phone number supports is too light.
     assert "do not support bank-e" in page
     assert "Ask the key holders" not in page
+
+
+def test_where_there_are_several_purposes_nothing_opens_without_one(tmp_path: Path, access: Access):
+    charity = example_charity(tmp_path / "charity", with_two_purposes)
+    browser = create_app(charity.office(), access).test_client()
+    browser.get(f"/enter?token={access.token}", base_url=ORIGIN)
+    browser.get("/", base_url=ORIGIN)
+    assert browser.get(ALERT, base_url=ORIGIN).text.count("<option") == 3
+    assert "Name the purpose" in send(browser, access, f"{ALERT}/open", purpose="").text
+    assert "only for a purpose" in send(browser, access, f"{ALERT}/open", purpose="curiosity").text
+    assert not any(holder.asked for holder in charity.holders.values())
+    assert send(browser, access, f"{ALERT}/open", purpose="safeguarding").status_code == 303
+    page = browser.get(ALERT, base_url=ORIGIN).text
+    assert "Opened for: To keep victims out of further harm." in page
+    assert "recipients-request" in page
 
 
 def test_below_the_threshold_it_says_so_and_offers_nothing(browser: FlaskClient, access: Access):

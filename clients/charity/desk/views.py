@@ -71,7 +71,7 @@ def open_alert(alert_id: str) -> BaseResponse:
     """Show the key holders the evidence and keep what they open."""
     _known(alert_id)
     with current_app.extensions[LOCK]:
-        _office().open_alerts([alert_id], purpose=request.form.get("purpose"))
+        _office().open_alerts([alert_id], purpose=request.form.get("purpose") or None)
     return redirect(url_for("desk.alert", alert_id=alert_id, _anchor="records"), 303)
 
 
