@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/benchmarks.md"
-NAMES = ("first_night", "overlaps", "second_night", "ingest", "client_memory")
+NAMES = ("first_night", "overlaps", "second_night", "ingest", "client_memory", "auditing")
 
 
 def machine() -> str:
