@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import COMMANDS
 from tests.project_files import PACKAGES, ROOT, copy_project, shipped_files
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -75,7 +76,7 @@ def test_the_installed_command_explains_itself(installed: Path, tmp_path: Path) 
     assert "institution" in run(str(installed / "crosslight"), "--help", cwd=tmp_path).stdout
 
 
-@pytest.mark.parametrize("party", ["agreement", "epoch", "roster", "holder", "broker", "institution", "charity"])
+@pytest.mark.parametrize("party", [*COMMANDS])
 def test_every_partys_commands_load(installed: Path, tmp_path: Path, party: str) -> None:
     assert "Usage:" in run(str(installed / "crosslight"), party, "--help", cwd=tmp_path).stdout
 
@@ -86,15 +87,18 @@ def test_the_installed_doctor_finds_all_well(installed: Path, tmp_path: Path) ->
     assert all(one["well"] for one in report["findings"])
 
 
-def test_the_shipped_terms_and_lists_are_read_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+def test_the_shipped_templates_rules_and_lists_are_read_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     code = """
 from clients.identifiers import Hints, normalise
-from policies.party_commands import read_terms
-print(sorted(read_terms(None).kinds))
+from policies.agreement import templates
+from policies.decisions.rules import current_rules
+print([sorted(templates.template(name).kinds) for name in templates.names()])
+print(sorted(current_rules().rules))
 print(normalise("phone", {"number": "0000000000"}, Hints(region="GB")))
 """
     output = run(str(installed / "python"), "-c", code, cwd=tmp_path).stdout
     assert "person.name-birthdate" in output
+    assert "gate-not-met" in output
     assert "PlaceholderFound" in output
 
 
