@@ -90,10 +90,8 @@ def replay() -> BaseResponse:
         decisions, done, _ = auditor.ledger.replayed()
         task.total = decisions - done
         findings = auditor.replay(task.advance)
-        differ = counted(len(findings), "answer") if findings else "no answer"
-        return (
-            f"{counted(decisions - done, 'decision')} replayed; {differ} in all {'differ' if findings else 'differs'}."
-        )
+        verb = "differs" if len(findings) == 1 else "differ"
+        return f"{counted(decisions - done, 'decision')} replayed; {counted(len(findings), 'answer')} {verb} in all."
 
     _task().start("Decisions are being replayed", work)
     return redirect(url_for("console.overview", _anchor="task"), 303)
