@@ -74,6 +74,8 @@ def _institutions(agreement: Agreement) -> Iterator[MatrixRow]:
                 f"{one.approvals} of its people approve",
                 f"field_requests.{number}",
             )
+    for member in members:
+        yield from _questions(agreement, "institution", member.institution_id)
 
 
 def _recipients(agreement: Agreement) -> Iterator[MatrixRow]:
@@ -97,20 +99,18 @@ def _recipients(agreement: Agreement) -> Iterator[MatrixRow]:
             f"for {agreement.retention.opened // 86_400} days",
             "retention.opened",
         )
-        for number, one in enumerate(agreement.field_requests):
-            if one.asker == recipient.recipient_id:
-                told = "may tell it that it was hit" if one.reveals else "must not tell it that it was hit"
-                data = f"{', '.join(one.fields)} of {one.of_role}"
-                yield MatrixRow(
-                    "recipient",
-                    party[0],
-                    party,
-                    "request-fields",
-                    "ask for more",
-                    data,
-                    f"{one.approvals} approve; {told}",
-                    f"field_requests.{number}",
-                )
+        yield from _questions(agreement, "recipient", recipient.recipient_id)
+
+
+def _questions(agreement: Agreement, role: str, asker: str) -> Iterator[MatrixRow]:
+    """What a party may ask institutions for after an alert."""
+    for number, one in enumerate(agreement.field_requests):
+        if one.asker == asker:
+            told = "may tell it that it was hit" if one.reveals else "must not tell it that it was hit"
+            data = f"{', '.join(one.fields)} of {one.of_role}"
+            condition = f"{one.approvals} approve; {told}"
+            place = f"field_requests.{number}"
+            yield MatrixRow(role, asker, (asker,), "request-fields", "ask for more", data, condition, place)
 
 
 def _services(agreement: Agreement) -> Iterator[MatrixRow]:
@@ -149,4 +149,23 @@ def _watchers(agreement: Agreement) -> Iterator[MatrixRow]:
             "who did what when; no identifier, no tag and no field",
             "none",
             "parties.auditors",
+        )
+    witnesses = agreement.witnesses.parties
+    parties = agreement.parties
+    roles = {one.institution_id: "institution" for one in parties.members}
+    roles |= {one.recipient_id: "recipient" for one in parties.recipients}
+    roles |= {one.party_id: "holder" for one in parties.holders} | dict.fromkeys(auditors, "auditor")
+    quorum = agreement.witnesses.quorum
+    condition = f"{quorum} of {len(witnesses)} within a day, or nothing opens" if quorum else "none is needed"
+    for role in dict.fromkeys(roles[witness] for witness in witnesses):
+        who = tuple(witness for witness in witnesses if roles[witness] == role)
+        yield MatrixRow(
+            role,
+            ", ".join(who),
+            who,
+            "give-cosignature",
+            "countersign the log as witness",
+            "the log's size and hash; no record",
+            condition,
+            "witnesses",
         )

@@ -33,11 +33,8 @@ SECTIONS = (
     "How it changes and ends",
 )
 
-_MODES = {
-    "provide": ("send records",),
-    "request": ("have records opened", "ask for fields"),
-    "watch": ("read the log",),
-}
+_MEMBER_MODES = {"provide": ("send records",), "request": ("ask for fields",), "watch": ("read the log",)}
+_RECIPIENT_MODES = {**_MEMBER_MODES, "request": ("have records opened", "ask for fields")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +111,7 @@ Written = Iterator[tuple[Any, ...]]
 
 
 def _frame(agreement: Agreement) -> Written:
+    yield "It is one document for everybody; each party signs all of it, and no other paper changes it.", "type"
     yield f"This is version {agreement.version} of the agreement {agreement.agreement_id}.", "version"
     yield f"It is called: {agreement.title}.", "title"
     if agreement.previous is not None:
@@ -153,31 +151,29 @@ def _parties(agreement: Agreement) -> Written:
 
 def _sending(agreement: Agreement) -> Written:
     providers = [one for one in agreement.parties.members if "provide" in one.modes]
-    for role in dict.fromkeys(one.role for one in providers):
-        names = listed(one.institution_id for one in providers if one.role == role)
-        fields = agreement.fields_of(role)
-        flags = agreement.indicators_of(role)
-        yield (
-            f"As {role}, {names} may seal these fields into a record: {listed(fields)}.",
-            "fields",
-            *_key(role, agreement.fields),
-        )
-        yield (
-            f"As {role}, {names} may add these red flags: {listed(flags)}.",
-            "indicators",
-            *_key(role, agreement.indicators),
-        )
-        gate = agreement.gate_of(role)
-        if gate is None:
-            yield f"As {role}, {names} may send a record without any red flag.", "gates"
-        else:
-            text = f"As {role}, {names} may send a record only with at least one of these red flags: "
-            yield f"{text}{listed(gate.any_of, 'or')}.", "gates", agreement.gates.index(gate)
+    roles = dict.fromkeys([*(one.role for one in providers), *agreement.fields, *agreement.indicators])
+    for role in roles:
+        names = [one.institution_id for one in providers if one.role == role]
+        yield from _contents(agreement, role, f"As {role}, {listed(names)}" if names else f"Whoever joins as {role}")
     for kind, policy in agreement.kinds.items():
         proof = "proves that its sender holds it" if policy.possession else "proves nothing and weighs in scores alone"
         text = f"A record may hold identifiers of the kind {kind}; such an entry weighs {policy.weight} and {proof}. "
-        text += f"More than {policy.cap} records of one group under one identifier are set aside as too common."
+        text += f"More than {policy.cap} records of one group under one identifier are set aside as too common. "
+        text += f"It is normalised by version {policy.normalisation} of the kind's rules."
         yield text, "kinds", kind
+
+
+def _contents(agreement: Agreement, role: str, who: str) -> Written:
+    fields, flags, gate = agreement.fields_of(role), agreement.indicators_of(role), agreement.gate_of(role)
+    text = f"these fields into a record: {listed(fields)}" if fields else "no field into a record"
+    yield f"{who} may seal {text}.", "fields", *_key(role, agreement.fields)
+    text = f"these red flags: {listed(flags)}" if flags else "no red flag"
+    yield f"{who} may add {text}.", "indicators", *_key(role, agreement.indicators)
+    if gate is None:
+        yield f"{who} may send a record without any red flag.", "gates"
+    else:
+        text = f"{who} may send a record only with at least one of these red flags: {listed(gate.any_of, 'or')}."
+        yield text, "gates", agreement.gates.index(gate)
 
 
 def _secrecy(agreement: Agreement) -> Written:
@@ -185,29 +181,31 @@ def _secrecy(agreement: Agreement) -> Written:
     yield f"Of the {holders} key holders any {agreement.t_h} compute together; fewer can compute nothing.", "t_h"
     yield (
         f"A set of keys lasts at most {span(agreement.epoch_days * DAY)}; what did not open by then never does.",
-        ("epoch_days"),
+        "epoch_days",
     )
     yield f"Every sealed payload has {agreement.padded_size} bytes, so that its size says nothing.", "padded_size"
 
 
 def _opening(agreement: Agreement) -> Written:
     rule = agreement.opening_rule
-    others = "one other group" if rule.t == 2 else f"{rule.t - 1} other groups"
-    yield (
-        f"A record opens only when {others} can show the same identifiers, found by nobody's word but by proof.",
-        ("opening_rule"),
-        "t",
+    others = "at least one other group holds" if rule.t == 2 else f"at least {rule.t - 1} other groups hold"
+    text = (
+        f"A record opens only when {others} the same identifiers; the key holders go by proof of it, not by anybody's "
     )
+    yield f"{text}word.", "opening_rule", "t"
     yield (
         f"What they share must weigh {rule.least_weight} together, each kind counted once.",
         "opening_rule",
         "least_weight",
     )
-    alone = listed(rule.alone, "or")
-    yield f"One identifier alone is enough if it is of one of these kinds: {alone}.", "opening_rule", "alone"
+    text = "No identifier alone is enough."
+    if rule.alone:
+        text = f"One identifier alone is enough if it is of one of these kinds: {listed(rule.alone, 'or')}."
+    yield text, "opening_rule", "alone"
     yield "Parties under one control share a group, and count as one.", "opening_rule", "t"
     asking = [one.recipient_id for one in agreement.parties.recipients if "request" in one.modes]
-    yield f"It opens to {listed(asking)} and to nobody else.", "parties", "recipients"
+    text = f"It opens to {listed(asking)} and to nobody else." if asking else "It opens to nobody."
+    yield text, "parties", "recipients"
 
 
 def _asking(agreement: Agreement) -> Written:
@@ -231,6 +229,8 @@ def _limits(agreement: Agreement) -> Written:
         amounts = [f"{amount} of {family}" for family, amount in agreement.members[number].budgets.items() if amount]
         text = f"In one epoch {member.institution_id} may have evaluated, by what it declared: {listed(amounts)}."
         yield text, "parties", "members", number, "declared"
+    if not agreement.identifier_spaces:
+        yield "How much of all identifiers the parties could guess together is not worked out.", "identifier_spaces"
     for row in coverage(agreement.members, agreement.terms):
         yield f"All together may guess at most {row.sentence()}.", "identifier_spaces", row.kind
 
@@ -238,17 +238,15 @@ def _limits(agreement: Agreement) -> Written:
 def _watching(agreement: Agreement) -> Written:
     witnesses = agreement.witnesses
     if witnesses.quorum:
-        text = f"The broker keeps a log of what happens; {witnesses.quorum} of {listed(witnesses.parties)} must "
-        yield "countersign it, so that it cannot show two histories.", "witnesses"
-        yield f"{text}have done so within a day before anything opens.", "witnesses", "quorum"
+        text = f"The broker keeps a log of what happens; {listed(witnesses.parties)} countersign it, so that it cannot "
+        yield f"{text}show two histories.", "witnesses", "parties"
+        text = f"Nothing opens unless {witnesses.quorum} of them have countersigned it within the last 24 hours."
+        yield text, "witnesses", "quorum"
     else:
         yield "The broker keeps a log of what happens, and nobody need countersign it.", "witnesses"
     auditors = [one.auditor_id for one in agreement.parties.auditors]
-    yield (
-        f"Every decision is kept with the rules that made it and can be made again by {listed(auditors)}.",
-        ("parties"),
-        "auditors",
-    )
+    text = "Every decision is kept with the rules that made it, and anybody who has the agreement can make it again"
+    yield f"{text}; {listed(auditors)} may ask for all of them." if auditors else f"{text}.", "parties", "auditors"
 
 
 def _changing(agreement: Agreement) -> Written:
@@ -268,7 +266,8 @@ def _titled(name: str, party_id: str) -> str:
 
 
 def _may(party: MemberParty | RecipientParty) -> str:
-    return listed(may for mode in party.modes for may in _MODES[mode])
+    modes = _MEMBER_MODES if isinstance(party, MemberParty) else _RECIPIENT_MODES
+    return listed(may for mode in party.modes for may in modes[mode])
 
 
 def _key(role: str, table: Any) -> tuple[str, ...]:
