@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from clients.charity.activity_check import LATE
 from clients.charity.links import BrokerLink, Links
 from crypto.records import Head, Record
+from policies.log.activity import HOUR
 from policies.trust import Trust
 from tests.agreement_world import example_terms, make_world
 from tests.institutions import Agreement
@@ -71,6 +73,29 @@ def test_a_silent_holder_is_named_and_the_others_open_all(small: Agreement) -> N
     cases = office.open_alerts(alerts)
     assert [case.opened for case in cases] == [2] * 5
     assert all("Key holder 1: holder1 at" in case.holder_faults[0] for case in cases)
+    office.close()
+
+
+def test_alerts_are_found_in_the_hours_activity_of_the_brokers_log(small: Agreement) -> None:
+    send_five(small)
+    office = office_of(small)
+    alerts = {item.entry.alert_id for item in office.refresh_queue()}
+    assert office.store.marks() == {}
+    small.broker.clock.advance(seconds=HOUR)
+    small.broker.work()
+    office.refresh_queue()
+    assert office.store.marks() == dict.fromkeys(alerts, "")
+    office.close()
+
+
+def test_alerts_that_waited_for_a_broker_that_was_away_are_found_when_it_is_back(small: Agreement) -> None:
+    send_five(small)
+    office = office_of(small)
+    small.broker.clock.advance(seconds=5 * HOUR)
+    assert {item.mark for item in office.refresh_queue()} == {LATE}
+    small.broker.work()
+    assert {item.mark for item in office.refresh_queue()} == {""}
+    assert set(office.store.marks().values()) == {""}
     office.close()
 
 
