@@ -58,7 +58,7 @@ class Coverage:
 
     def sentence(self) -> str:
         """The coverage for people."""
-        text = f"{self.kind}: {self.budgets} of {self.identifier_space} identifiers ({float(self.share):.3%})"
+        text = f"{self.kind}: {self.budgets:,} of {self.identifier_space:,} identifiers ({float(self.share):.3%})"
         return f"{text}; above 1%, so guessing is not rare" if self.is_high else text
 
 

@@ -83,15 +83,16 @@ def _recipients(agreement: Agreement) -> Iterator[MatrixRow]:
         if "request" not in recipient.modes:
             continue
         party = (recipient.recipient_id,)
+        who = f"recipient: {recipient.recipient_id}"
         fields = "; ".join(f"{role}: {', '.join(names) or 'none'}" for role, names in agreement.fields.items())
         purposes = f"for {' or '.join(recipient.purposes)}"
         condition = f"{purposes}; {agreement.opening_rule.t} groups hold it; {agreement.openings_per_day} a day"
         yield MatrixRow(
-            "recipient", party[0], party, "ask-for-opening", "have records opened", fields, condition, "opening_rule"
+            "recipient", who, party, "ask-for-opening", "have records opened", fields, condition, "opening_rule"
         )
         yield MatrixRow(
             "recipient",
-            party[0],
+            who,
             party,
             "read-opened-record",
             "read what opened",
@@ -106,18 +107,19 @@ def _questions(agreement: Agreement, role: str, asker: str) -> Iterator[MatrixRo
     """What a party may ask institutions for after an alert."""
     for number, one in enumerate(agreement.field_requests):
         if one.asker == asker:
+            who = f"{role}: {asker}"
             told = "may tell it that it was hit" if one.reveals else "must not tell it that it was hit"
             data = f"{', '.join(one.fields)} of {one.of_role}"
             condition = f"{one.approvals} approve; {told}"
             place = f"field_requests.{number}"
-            yield MatrixRow(role, asker, (asker,), "request-fields", "ask for more", data, condition, place)
+            yield MatrixRow(role, who, (asker,), "request-fields", "ask for more", data, condition, place)
 
 
 def _services(agreement: Agreement) -> Iterator[MatrixRow]:
     holders = tuple(agreement.holder_keys)
     yield MatrixRow(
         "holder",
-        ", ".join(holders),
+        f"key holder: {', '.join(holders)}",
         holders,
         "generate-keys",
         "compute on blinded identifiers",
@@ -127,7 +129,7 @@ def _services(agreement: Agreement) -> Iterator[MatrixRow]:
     )
     yield MatrixRow(
         "broker",
-        agreement.parties.broker.name,
+        f"broker: {agreement.parties.broker.name}",
         ("broker",),
         "run-service",
         "match records",
@@ -142,7 +144,7 @@ def _watchers(agreement: Agreement) -> Iterator[MatrixRow]:
     if auditors:
         yield MatrixRow(
             "auditor",
-            ", ".join(auditors),
+            f"auditor: {', '.join(auditors)}",
             auditors,
             "audit-decisions",
             "read the log, counts, decisions and openings",
@@ -161,7 +163,7 @@ def _watchers(agreement: Agreement) -> Iterator[MatrixRow]:
         who = tuple(witness for witness in witnesses if roles[witness] == role)
         yield MatrixRow(
             role,
-            ", ".join(who),
+            f"witness: {', '.join(who)}",
             who,
             "give-cosignature",
             "countersign the log as witness",

@@ -68,12 +68,12 @@ def _item(text: str, path: str, value: str) -> str:
 def _table(agreement: Agreement) -> str:
     rows = "\n".join(
         f'<tr><th scope="row">{escape(row.who)}</th><td>{escape(row.text)}</td><td>{escape(row.data)}</td>'
-        f"<td>{escape(row.condition)}</td></tr>"
+        f"<td>{escape(row.condition)}</td><td><code>{escape(row.path)}</code></td></tr>"
         for row in matrix(agreement)
     )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Who", "May", "Data", "On condition"))
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Who", "May", "Data", "On condition", "Rule"))
     # Focusable, so that a keyboard can scroll it where it is wider than the window.
     return (
-        '<div class="wide" role="region" aria-labelledby="matrix" tabindex="0">\n<table>\n'
+        '<div class="wide" role="region" aria-label="Table" tabindex="0">\n<table>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
     )

@@ -183,7 +183,7 @@ def _secrecy(agreement: Agreement) -> Written:
         f"A set of keys lasts at most {span(agreement.epoch_days * DAY)}; what did not open by then never does.",
         "epoch_days",
     )
-    yield f"Every sealed payload has {agreement.padded_size} bytes, so that its size says nothing.", "padded_size"
+    yield f"Every sealed payload has {agreement.padded_size:,} bytes, so that its size says nothing.", "padded_size"
 
 
 def _opening(agreement: Agreement) -> Written:
@@ -223,10 +223,10 @@ def _limits(agreement: Agreement) -> Written:
     kept = agreement.retention
     yield f"A record lives {span(kept.records)} at the broker, sealed, and is then gone.", "retention", "records"
     yield f"What a recipient opened it keeps for at most {span(kept.opened)}.", "retention", "opened"
-    yield f"A recipient may have {agreement.openings_per_day} records opened a day.", "openings_per_day"
-    yield f"An institution may send {agreement.records_per_day} records a day.", "records_per_day"
+    yield f"A recipient may have {agreement.openings_per_day:,} records opened a day.", "openings_per_day"
+    yield f"An institution may send {agreement.records_per_day:,} records a day.", "records_per_day"
     for number, member in enumerate(agreement.parties.members):
-        amounts = [f"{amount} of {family}" for family, amount in agreement.members[number].budgets.items() if amount]
+        amounts = [f"{amount:,} of {family}" for family, amount in agreement.members[number].budgets.items() if amount]
         text = f"In one epoch {member.institution_id} may have evaluated, by what it declared: {listed(amounts)}."
         yield text, "parties", "members", number, "declared"
     if not agreement.identifier_spaces:

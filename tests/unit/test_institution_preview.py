@@ -127,7 +127,7 @@ def test_counts_stand_against_the_budget_and_the_published_coverage(home: Path, 
     assert coverage == {"kind": "phone", "budgets": 16, "identifier_space": 8 * 10**9, "share": 2e-9}
     text = run("preview", "--home", str(home))[1]
     assert "person                             2 of 4, fits" in text
-    assert "phone: 16 of 8000000000 identifiers" in text
+    assert "phone: 16 of 8,000,000,000 identifiers" in text
 
 
 def test_too_many_identifiers_for_the_budget_are_said_so(home: Path, world: World, tmp_path: Path) -> None:
