@@ -185,7 +185,8 @@ def test_the_pages_fit_a_narrow_window(browser: Browser, console: str):
     page = context.new_page()
     page.goto(console)
     for section in SECTIONS:
-        page.click(f"nav.sections >> text={section}")
+        with page.expect_navigation():
+            page.click(f"nav.sections >> text={section}")
         assert (section, page.evaluate("document.documentElement.scrollWidth") <= 360) == (section, True)
     context.close()
 

@@ -1,4 +1,4 @@
-"""docs/auditor.md names every command, every setting and every subject of a finding; the rule of outliers is the code's."""
+"""docs/auditor.md names every command, setting and subject of a finding; the rule of outliers is the code's."""
 
 from __future__ import annotations
 

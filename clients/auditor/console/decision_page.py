@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Final
 
 from clients.auditor.auditor import Auditor
 from clients.auditor.ledger import Ledger
@@ -15,6 +16,8 @@ from policies.decisions.record import DecisionRecord
 from policies.decisions.replay import replay_many
 from policies.decisions.rules import Rule, UnknownRules, rules_of
 from policies.errors import DocumentRefused
+
+DAY: Final = 86_400
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ def wanted_decisions(asked: Mapping[str, str]) -> tuple[DecisionFilter, dict[str
         given["action"] or None,
         given["rule"] or None,
         answer,
-        _seconds(_day(given["since"])),
-        _seconds(until + timedelta(days=1) if until else None),
+        _day(given["since"]),
+        None if until is None else until + DAY,
         given["answer"] == "differs",
     )
     return wanted, given
@@ -98,12 +101,9 @@ def _rules(record: DecisionRecord) -> tuple[Rule, ...]:
     return tuple(rules[rule_id] for rule_id in record.rules if rule_id in rules)
 
 
-def _day(text: str) -> datetime | None:
+def _day(text: str) -> int | None:
+    """The first second of a day; None for what is none."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) if text else None
     except ValueError:
         return None
-
-
-def _seconds(when: datetime | None) -> int | None:
-    return None if when is None else int(when.timestamp())
