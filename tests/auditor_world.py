@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -115,14 +116,9 @@ class Audit:
 
 def make_audit(home: Path, *, decisions: int = 400, witness_quorum: int = 2) -> Audit:
     """Six days of an honest log, and an auditor who has seen nothing of it yet."""
-    world = make_world(witness_quorum=witness_quorum)
-    log = world.log()
-    broker = MadeUpBroker(world, listed=world.documents)
-    for make, signed in zip(
-        (leaves.agreement_leaf, leaves.epoch_leaf, leaves.roster_leaf), world.documents, strict=True
-    ):
-        log.append(make(signed.document, START))
-    _add_days(world, log, broker, decisions)
+    world, history, hours = _history(decisions, witness_quorum)
+    log, broker = world.log(), MadeUpBroker(world, dict(hours), world.documents)
+    log.append(*history)
     clock = MovableClock(datetime.fromtimestamp(START + DAYS * DAY + 60, UTC))
     home.mkdir(parents=True, exist_ok=True)
     write_json_file(home / CARD_FILE, world.parties[AUDITOR].card.to_document())
@@ -133,6 +129,18 @@ def make_audit(home: Path, *, decisions: int = 400, witness_quorum: int = 2) -> 
     audit = Audit(world, log, home, clock, links, broker)
     audit.cosign()
     return audit
+
+
+@cache
+def _history(decisions: int, witness_quorum: int) -> tuple[World, tuple[bytes, ...], dict[int, ActivityHour]]:
+    """Six days: made once, and never changed."""
+    world = make_world(witness_quorum=witness_quorum)
+    log, broker = world.log(), MadeUpBroker(world)
+    makers = (leaves.agreement_leaf, leaves.epoch_leaf, leaves.roster_leaf)
+    for make, signed in zip(makers, world.documents, strict=True):
+        log.append(make(signed.document, START))
+    _add_days(world, log, broker, decisions)
+    return world, tuple(log.leaves), broker.hours
 
 
 def decision_leaves(world: World, count: int, first: int = START) -> list[bytes]:
