@@ -36,11 +36,18 @@ class SendingRules:
     counts: Counter[Combination] = field(default_factory=Counter)
 
     def require_sending(self) -> None:
-        """Raise UserError where nothing may be sent at all: no member, mode, time, suspended, departed."""
+        """Raise UserError where nothing may be sent at all: no member, mode, time, suspended, departed.
+
+        That answer is kept with the others, for no row.
+        """
         party = self.trust.agreement.member_party(self.institution_id)
         gate = None if party is None else self.trust.agreement.gate_of(party.role)
         # An empty record that would pass the gate: what is left to refuse it is how the institution stands.
-        require(self._ask(((), (), gate.any_of[:1] if gate is not None else (), 0)))
+        combination: Combination = ((), (), gate.any_of[:1] if gate is not None else (), 0)
+        answer = self._ask(combination)
+        if not answer.allowed:
+            self.answers[combination] = answer
+        require(answer)
 
     def refusal_of(self, prepared: Prepared, lifetime: int) -> str | None:
         """Why a record of `lifetime` seconds may not be sent, as a reason for leaving its row out; None if it may."""
@@ -84,7 +91,7 @@ def own_terms(trust: Trust, institution_id: str) -> Terms:
 
 
 def reason_in_words(code: str) -> str:
-    """The rules' own sentences for a reason that `SendingRules.apply` gave; the code itself for any other."""
+    """The rules' own sentences for a reason that `SendingRules.refusal_of` gave; the code itself for any other."""
     if not code.startswith(RULE):
         return code
     rules = current_rules().rules

@@ -23,7 +23,7 @@ from policies.log.witness_policy import WitnessPolicy
 from runtime.exits import ExitCode, UserError
 
 LONGEST_WAIT = 3600
-"""Seconds after a receipt within which its leaf must have a place in the log: it has one after a second or so."""
+"""Seconds after a receipt came within which its leaf must have a place in the log: it has one after a second or so."""
 
 
 class LeafLink(Protocol):
@@ -36,11 +36,15 @@ class LeafLink(Protocol):
 
 @dataclass(frozen=True)
 class Receipted:
-    """A statement that the broker signed for, and the leaf that it must have become."""
+    """A statement that the broker signed for, and the leaf that it must have become.
+
+    delivered_at  when the receipt came, by this machine's clock (Unix seconds): what the broker dates it to is its own
+                  word, and must not buy it time
+    """
 
     seq: int
     leaf: bytes
-    received_at: int
+    delivered_at: int
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def prove_receipts(
     proven = provisional = 0
     for receipted in list(unproven(state)):
         index = broker.leaf_index(leaf_hash(receipted.leaf))
-        if index is None and now - receipted.received_at > LONGEST_WAIT:
+        if index is None and now - receipted.delivered_at > LONGEST_WAIT:
             raise UserError(
                 f"The broker signed for statement {receipted.seq}, and its log does not hold it: keep the receipt "
                 "(crosslight institution receipts --export) and show it to the auditor.",
@@ -85,12 +89,12 @@ def prove_receipts(
 def unproven(state: State) -> Iterator[Receipted]:
     """The statements with a receipt and without a proof, in order."""
     rows = state.connection.execute(
-        """SELECT s.seq, s.form, s.statement, s.receipt FROM statements s LEFT JOIN log_proofs p ON p.seq = s.seq
-           WHERE s.receipt IS NOT NULL AND p.seq IS NULL ORDER BY s.seq"""
+        """SELECT s.seq, s.form, s.statement, s.receipt, s.delivered_at FROM statements s
+           LEFT JOIN log_proofs p ON p.seq = s.seq WHERE s.receipt IS NOT NULL AND p.seq IS NULL ORDER BY s.seq"""
     )
-    for seq, form, statement, receipt in rows:
+    for seq, form, statement, receipt, delivered_at in rows:
         received_at = int(json.loads(receipt)["document"]["received_at"])
-        yield Receipted(seq, _leaf(form, bytes(statement), received_at), received_at)
+        yield Receipted(seq, _leaf(form, bytes(statement), received_at), delivered_at)
 
 
 def count_unproven(state: State) -> int:

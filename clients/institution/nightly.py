@@ -36,14 +36,16 @@ class LeftOut:
 def run_night(
     contact: Contact, state: State, tools: Parts, source: Source, options: Options, reporter: Reporter
 ) -> Report:
-    """Send what the agreement allows, keep its answers, and fetch the proofs of receipts.
+    """Send what the agreement allows, keep its answers however the night ends, and fetch the proofs of receipts.
 
     Raises UserError before anything is sent where the agreement does not let this institution send at all.
     """
     rules = SendingRules(contact.trust, contact.membership.institution_id, unix(tools.clock))
-    rules.require_sending()
-    report = Sync(tools, _within(source, rules, contact.membership.record_lifetime), options, reporter).run()
-    keep_answers(state, rules)
+    try:
+        rules.require_sending()
+        report = Sync(tools, _within(source, rules, contact.membership.record_lifetime), options, reporter).run()
+    finally:
+        keep_answers(state, rules)
     proofs = prove(contact, state, unix(tools.clock))
     report.proven, report.provisional = proofs.proven, proofs.provisional
     return report

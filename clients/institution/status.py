@@ -106,7 +106,8 @@ def render_status(status: Status, broker: InstitutionStatus | None, waiting_key:
         lines.append(f"{status.provisional_receipts} receipts are provisional until the log's witnesses cosigned them")
     refused = [each for each in status.decisions if not each["record"]["allowed"]]
     for each in refused:
-        lines.append(f"{each['rows']} rows left out by the agreement's rule {', '.join(each['record']['rules'])}")
+        left_out = f"{each['rows']} rows left out" if each["rows"] else "nothing could be sent"
+        lines.append(f"{left_out} by the agreement's rule {', '.join(each['record']['rules'])}")
     if waiting_key:
         lines.append("a new signing key waits for a roster that names it")
     lines.append(status.withdrawals.sentence())

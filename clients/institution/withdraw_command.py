@@ -108,10 +108,12 @@ def _tell_broker(found: Opened) -> str | None:
         return found.contact.broker_fault.message
     tools = parts(found.contact, found.state, b"", found.clock)
     try:
-        tools.delivery.reconcile()
-        rotation.sign_again(
-            found.state, tools.delivery.broker, tools.membership, tools.author.signing_key, unix(found.clock)
-        )
+        # A suspended institution is heard for its withdrawals, and for nothing else.
+        if found.home.institution_id not in found.contact.trust.suspended:
+            tools.delivery.reconcile()
+            rotation.sign_again(
+                found.state, tools.delivery.broker, tools.membership, tools.author.signing_key, unix(found.clock)
+            )
         tools.delivery.send_all()
     except UserError as error:
         return error.message

@@ -84,12 +84,15 @@ class WitnessDuty:
 
         Raises SplitViewReported with the evidence's file, LogRefused for a log that cannot be checked, and UserError
         where it cannot be reached. A holder that does not answer, or with what the log did not sign, is passed over.
+        A suspended party checks and keeps all the same, but brings no cosignature: nobody would take it, and it may
+        still withdraw its records.
         """
+        taken = None if self.party_id in trust.suspended | trust.departed else broker
         with self.store.alone():
-            return self._contact(LogKeys.of(trust), source, broker, holders)
+            return self._contact(LogKeys.of(trust), source, taken, holders)
 
     def _contact(
-        self, log: LogKeys, source: LogSource, broker: CosignatureLink, holders: Mapping[int, ViewLink]
+        self, log: LogKeys, source: LogSource, broker: CosignatureLink | None, holders: Mapping[int, ViewLink]
     ) -> LogView:
         kept = self.store.kept()
         try:
@@ -103,7 +106,8 @@ class WitnessDuty:
         line = cosignature_line(note, witness_name(log.origin, self.party_id), self.signing_key, self._time(log, kept))
         cosigned = CosignedCheckpoint(note).with_lines(line)
         self.store.keep(cosigned.text)
-        broker.cosign(checkpoint.size, line)
+        if broker is not None:
+            broker.cosign(checkpoint.size, line)
         return LogView(cosigned, accepted, compared)
 
     def _time(self, log: LogKeys, kept: str | None) -> int:
