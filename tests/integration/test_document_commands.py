@@ -263,6 +263,65 @@ def test_generated_keys_of_another_epoch_or_with_other_commitments_are_refused(f
     assert "The certificate of the key of phone does not hold" in capsys.readouterr().err
 
 
+def test_an_amendment_is_compiled_compared_cosigned_and_accepted(folder, capsys, tmp_path):
+    written, second = tmp_path / "agreement.yaml", tmp_path / "agreement-2.json"
+    written.write_text(AGREEMENT.replace("openings_per_day: 100", "openings_per_day: 7").replace("365 days", "30 days"))
+    homes = {name: tmp_path / name for name in PARTIES}
+    for name, home in homes.items():
+        shutil.copytree(folder / name, home)
+    amends = ("--amends", homes["bank-a"], "--out", second)
+    assert go("agreement", "new", written, *amends) == ExitCode.OK
+    assert go("agreement", "diff", folder / "agreement.json", second) == ExitCode.OK
+    said = capsys.readouterr().out
+    assert "The openings a recipient and day: 7 instead of 100." in said
+    assert "How long a recipient keeps what opened: 30 days instead of 365 days." in said
+    for name in PARTIES:
+        assert go("agreement", "accept", second, "--home", homes[name]) == ExitCode.DOCUMENTS_REFUSED
+        assert go("agreement", "cosign", second, "--home", homes[name]) == ExitCode.OK
+    assert go("agreement", "verify", second, "--home", homes["charity"]) == ExitCode.OK
+    assert go("agreement", "accept", second, "--home", homes["charity"]) == ExitCode.OK
+    trust = DocumentLibrary.of_home(homes["charity"]).trust()
+    assert (trust.newest_agreement.openings_per_day, trust.agreement.openings_per_day) == (7, 100)
+
+
+def test_a_suspension_and_a_departure_are_written_signed_and_accepted(folder, tmp_path):
+    home, other = tmp_path / "bank-a", tmp_path / "charity"
+    shutil.copytree(folder / "bank-a", home)
+    shutil.copytree(folder / "charity", other)
+    reason = ("--reason", "A test")
+    suspended, own, leaving = (tmp_path / f"{name}.json" for name in ("suspended", "own", "leaving"))
+    assert go("agreement", "suspend", "bank-b", *reason, "--home", home, "--out", suspended) == ExitCode.OK
+    refused = go("agreement", "suspend", "bank-b", *reason, "--home", other, "--out", tmp_path / "no.json")
+    assert refused == ExitCode.DOCUMENTS_REFUSED
+    assert go("agreement", "suspend", *reason, "--home", other, "--out", own) == ExitCode.OK
+    assert go("agreement", "leave", "--home", home, "--out", leaving) == ExitCode.OK
+    for document in (suspended, own, leaving):
+        assert go("agreement", "accept", document, "--home", other) == ExitCode.OK
+    trust = DocumentLibrary.of_home(other).trust()
+    assert (trust.suspended, trust.departed) == ({"bank-b", "charity"}, {"bank-a"})
+    lifted = tmp_path / "lifted.json"
+    assert go("agreement", "suspend", "--lift", *reason, "--home", other, "--out", lifted) == ExitCode.OK
+    assert go("agreement", "accept", lifted, "--home", other) == ExitCode.OK
+    assert DocumentLibrary.of_home(other).trust().suspended == {"bank-b"}
+
+
+def test_an_agreement_is_shown_as_a_page_and_as_markdown(folder, capsys, tmp_path):
+    page = tmp_path / "agreement.html"
+    assert go("agreement", "show", folder / "agreement.json", "--page", page) == ExitCode.OK
+    assert "<h1>An example</h1>" in page.read_text("utf-8")
+    assert go("agreement", "show", folder / "agreement.json", "--page", page) == ExitCode.DOCUMENTS_REFUSED
+    capsys.readouterr()
+    assert go("agreement", "show", folder / "agreement.json", "--markdown") == ExitCode.OK
+    assert capsys.readouterr().out.startswith("# An example")
+
+
+def test_a_template_holds_between_whoever_gave_a_card(folder, tmp_path):
+    cards = [folder / name / "card.json" for name in PARTIES]
+    out = ("--out", tmp_path / "agreement.json")
+    assert go("agreement", "new", "--template", "single-operator-trial", *cards, *out) == ExitCode.DOCUMENTS_REFUSED
+    assert go("agreement", "new", *out) == ExitCode.USAGE
+
+
 def test_wrong_usage_is_one_sentence(capsys, tmp_path):
     arguments = ("party", "keys", "holder", "holder2", "--index", "1", "--group", "g", "--home", tmp_path / "h")
     assert go(*arguments) == ExitCode.USAGE
