@@ -22,6 +22,10 @@ _TYPE = "crosslight/v1 keys"
 _ALLOWED_MODES = (0o600, 0o400)
 _SIZE_LIMIT = 1 << 20
 
+_TOO_MUCH_WORK = "Excessive work"
+_ATTEMPTS = 8
+"""age measures how fast the machine is before it derives a key, in milliseconds: on a busy one it measures anything."""
+
 
 class KeyRing(Mapping[str, bytes]):
     """Named secrets, as read from a key file. Neither repr nor a missing name's error shows any of them."""
@@ -73,6 +77,16 @@ def write_key_file(path: Path, secrets: Mapping[str, bytes], passphrase: str) ->
     _replace(Path(path), pyrage.passphrase.encrypt(plain, passphrase))
 
 
+def _decrypt(sealed: bytes, passphrase: str) -> bytes:
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return bytes(pyrage.passphrase.decrypt(sealed, passphrase))
+        except pyrage.DecryptError as error:
+            if not str(error).startswith(_TOO_MUCH_WORK):
+                raise
+    return bytes(pyrage.passphrase.decrypt(sealed, passphrase))
+
+
 def read_key_file(path: Path, passphrase: str) -> KeyRing:
     """The secrets of the key file at `path`.
 
@@ -81,10 +95,12 @@ def read_key_file(path: Path, passphrase: str) -> KeyRing:
     """
     sealed = _read_private(Path(path))
     try:
-        plain = pyrage.passphrase.decrypt(sealed, passphrase)
+        plain = _decrypt(sealed, passphrase)
     except pyrage.DecryptError as error:
         if str(error) == "Decryption failed":
             raise WrongPassphrase(f"the passphrase does not open {path}") from None
+        if str(error).startswith(_TOO_MUCH_WORK):
+            raise InvalidKeyFile(f"{path} needs more work than this machine does in seconds at the moment") from None
         raise InvalidKeyFile(f"{path} is damaged, or was not encrypted with a passphrase by age") from None
     except (TypeError, ValueError):
         raise InvalidKeyFile(f"{path} is damaged") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
 
 import pyrage
@@ -64,6 +65,16 @@ def test_missing_damaged_and_foreign_files_are_told_apart_from_a_wrong_passphras
             read_key_file(path, PASSPHRASE)
         assert not isinstance(caught.value, WrongPassphrase)
         assert "something else" not in str(caught.value)
+
+
+def test_a_file_that_asks_for_too_much_work_is_not_called_damaged(tmp_path: Path, key_file: Path):
+    header, rest = key_file.read_bytes().split(b"\n---", 1)
+    greedy = re.sub(rb"(-> scrypt \S+) [0-9]+", rb"\1 32", header)
+    path = tmp_path / "keys.age"
+    path.write_bytes(greedy + b"\n---" + rest)
+    path.chmod(0o600)
+    with pytest.raises(InvalidKeyFile, match="needs more work than this machine"):
+        read_key_file(path, PASSPHRASE)
 
 
 def test_a_secret_is_added_but_another_is_never_overwritten(tmp_path: Path):
