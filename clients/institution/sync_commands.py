@@ -114,7 +114,9 @@ def status(offline: bool, home: Path, passphrase_file: Path | None) -> None:
     asked = AskBroker.NOT if offline else AskBroker.WHERE_REACHED
     with opened(home, passphrase_file, asked, to_look_only=True) as found:
         local = local_status(found.state, found.contact.membership, unix(found.clock))
-        broker = None if offline or found.contact.broker_fault else found.contact.links.broker.status()
+        # The broker answers no such question of a suspended institution.
+        unheard = offline or found.contact.broker_fault or found.home.institution_id in found.contact.trust.suspended
+        broker = None if unheard else found.contact.links.broker.status()
         waiting_key = rotation.NEXT in found.contact.ring
     emit(status_to_json(local, broker, waiting_key), lambda: render_status(local, broker, waiting_key))
 
