@@ -40,7 +40,7 @@ def agreement(database_url: str, tmp_path: Path) -> Agreement:
 
 @dataclass
 class Wire:
-    """What went over the way to the broker, and where the client dies: before or after its n-th step of a submission."""
+    """What went over the way to the broker, and where the client dies: before or after which step of a submission."""
 
     dies_at: int
     after: bool
