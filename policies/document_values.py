@@ -5,8 +5,10 @@ Checked before a document is read and before it is hashed, so that everybody has
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
+from typing import Final
 
 from policies.errors import DocumentRefused
 
@@ -14,8 +16,33 @@ INTEGER_LIMIT = 2**53
 """Numbers in documents are integers from 0 to below this."""
 
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
 def check_value(value: object, where: str) -> None:
     """Raise DocumentRefused unless `value` is what documents are made of, all the way down."""
+    # Documents are checked often and are nearly always good: the place is worked out for those alone that are not.
+    if not _is_good(value):
+        _refuse(value, where)
+
+
+def _is_good(value: object) -> bool:
+    if isinstance(value, bool):
+        return True
+    if isinstance(value, str):
+        return _is_text(value)
+    if isinstance(value, int):
+        return 0 <= value < INTEGER_LIMIT
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_text(key) and _is_good(part) for key, part in value.items())
+    return isinstance(value, list) and all(_is_good(part) for part in value)
+
+
+def _is_text(text: str) -> bool:
+    return text.isascii() or (unicodedata.is_normalized("NFC", text) and not _SURROGATE.search(text))
+
+
+def _refuse(value: object, where: str) -> None:
     if isinstance(value, bool):
         return
     if isinstance(value, int):
@@ -28,10 +55,10 @@ def check_value(value: object, where: str) -> None:
             if not isinstance(key, str):
                 raise DocumentRefused(f"{where} has a key that is no text.")
             _check_text(key, f"a key of {where}")
-            check_value(part, f"{where}.{key}")
+            _refuse(part, f"{where}.{key}")
     elif isinstance(value, list):
         for number, part in enumerate(value):
-            check_value(part, f"{where}.{number}")
+            _refuse(part, f"{where}.{number}")
     else:
         raise DocumentRefused(f"{where} is none of text, whole number, true, false, list and object.")
 
@@ -39,5 +66,5 @@ def check_value(value: object, where: str) -> None:
 def _check_text(text: str, where: str) -> None:
     if not unicodedata.is_normalized("NFC", text):
         raise DocumentRefused(f"{where} is text that is not in Unicode's form NFC.")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _SURROGATE.search(text):
         raise DocumentRefused(f"{where} is text that is not valid Unicode.")

@@ -6,7 +6,6 @@ even a refusal. Knows messages; what to do about a refusal is the caller's busin
 
 from dataclasses import dataclass
 from pathlib import Path
-from ssl import create_default_context
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -21,6 +20,7 @@ from wire.http_signatures import RequestParts, SignatureRefused, sign_request, v
 from wire.messages.message import InvalidMessage, decode_message, encode_message
 from wire.problems import parse_problem
 from wire.strict_json import InvalidJson, parse_json
+from wire.trusted_authorities import trusted_authorities
 
 Expected = TypeVar("Expected")
 
@@ -99,7 +99,7 @@ class SignedSession:
             timeout=timeout,
             follow_redirects=False,
             trust_env=False,
-            verify=create_default_context(cafile=ca_file),
+            verify=trusted_authorities(ca_file),
             proxy=proxy,
             transport=transport,
         )

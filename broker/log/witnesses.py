@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from ssl import create_default_context
 
 import httpx
 import structlog
@@ -26,6 +25,7 @@ from policies.parties import EnrolledHolder
 from policies.trust import Trust
 from runtime.clock import Clock, unix
 from runtime.database import read_transaction, run_in_transaction
+from wire.trusted_authorities import trusted_authorities
 
 Transport = Callable[[str], httpx.BaseTransport | None]
 """A way to a party other than the network; None: the network."""
@@ -124,7 +124,7 @@ class Witnesses:
             client = self._clients[holder.party_id] = httpx.Client(
                 timeout=_TIMEOUT,
                 trust_env=False,
-                verify=create_default_context(cafile=self._ca_file),
+                verify=trusted_authorities(self._ca_file),
                 transport=self._transport(holder.party_id),
             )
         answer = client.post(

@@ -6,7 +6,6 @@ What is read is held against the log's key and a checkpoint's root by whoever re
 from __future__ import annotations
 
 from pathlib import Path
-from ssl import create_default_context
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -18,6 +17,7 @@ from policies.log.signed_note import LONGEST_NOTE
 from policies.log.tiles import LONGEST_LEAF, WIDTH, TilePlace, entries_path, hash_path
 from runtime.exits import ExitCode, UserError
 from wire.base_url import normalise_base_url
+from wire.trusted_authorities import trusted_authorities
 
 PREFIX: Final = "/log/"
 _LONGEST_BUNDLE: Final = WIDTH * (LONGEST_LEAF + 2)
@@ -73,7 +73,7 @@ class HttpLog:
             timeout=timeout,
             follow_redirects=False,
             trust_env=False,
-            verify=create_default_context(cafile=ca_file),
+            verify=trusted_authorities(ca_file),
             proxy=proxy,
             transport=transport,
             # Nothing is unpacked here: what a small answer unpacks to has no bound.
