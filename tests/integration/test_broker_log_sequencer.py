@@ -11,7 +11,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from policies.log.tree import leaf_hash
 from sqlalchemy import Engine, text
 
 from broker.app import MIGRATIONS
@@ -20,6 +19,7 @@ from broker.log.append import append
 from broker.log.sequencer import Sequencer
 from broker.store import log
 from crypto import merkle
+from policies.log.tree import leaf_hash
 from runtime.clock import SystemClock
 from runtime.database import open_engine, read_transaction, run_in_transaction
 from runtime.migrations import migrate
