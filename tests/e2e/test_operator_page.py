@@ -90,7 +90,8 @@ def rehearsal(tmp_path: Path) -> Iterator[Rehearsal]:
     running.stop()
 
 
-@pytest.mark.xdist_group("processes")
+# Minutes of key files opened and services started: with the other long runs.
+@pytest.mark.chaos
 def test_the_ceremony_of_the_page_runs_and_ends_with_an_opened_alert(rehearsal: Rehearsal) -> None:
     page = (ROOT / "docs/operator.md").read_text("utf-8")
     blocks = re.findall(r"```console\n(.*?)```", page, re.S)

@@ -37,8 +37,8 @@ def world() -> World:
 
 
 @pytest.fixture
-def agreement(database_url: str, tmp_path: Path, world: World) -> Agreement:
-    return Agreement.build(database_url, tmp_path, world)
+def agreement(sqlite_url: str, tmp_path: Path, world: World) -> Agreement:
+    return Agreement.build(sqlite_url, tmp_path, world)
 
 
 def test_two_groups_with_broker_recipients_and_one_holder_open_nothing_until_a_third_group_holds_x(

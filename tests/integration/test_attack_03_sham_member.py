@@ -30,8 +30,8 @@ X = {"phone": "+447700900123"}
 
 
 @pytest.fixture
-def agreement(database_url: str, tmp_path: Path) -> Agreement:
-    return Agreement.build(database_url, tmp_path)
+def agreement(sqlite_url: str, tmp_path: Path) -> Agreement:
+    return Agreement.build(sqlite_url, tmp_path)
 
 
 @pytest.fixture

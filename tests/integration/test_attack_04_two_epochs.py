@@ -25,8 +25,8 @@ from wire.problems import RemoteProblem
 
 
 @pytest.fixture
-def agreement(database_url: str, tmp_path: Path) -> Agreement:
-    return Agreement.build(database_url, tmp_path)
+def agreement(sqlite_url: str, tmp_path: Path) -> Agreement:
+    return Agreement.build(sqlite_url, tmp_path)
 
 
 def other_epochs(world: World) -> dict[str, tuple[Epoch, list[str]]]:

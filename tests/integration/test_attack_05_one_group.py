@@ -28,9 +28,9 @@ def opened(agreement: Agreement, request: OpeningRequest) -> set[int]:
     return accepted
 
 
-def test_a_bank_and_its_subsidiary_are_one_group(database_url: str, tmp_path: Path) -> None:
+def test_a_bank_and_its_subsidiary_are_one_group(sqlite_url: str, tmp_path: Path) -> None:
     world = make_world(members=(*MEMBERS, ("bank-a-leasing", "bank", "group-a")))
-    agreement = Agreement.build(database_url, tmp_path, world)
+    agreement = Agreement.build(sqlite_url, tmp_path, world)
     given = [world.submit(name, [X, X]) for name in ("bank-a", "bank-a-leasing")]
     for one in given:
         agreement.broker.send(one.statement.institution_id, one)
@@ -45,15 +45,13 @@ def test_a_bank_and_its_subsidiary_are_one_group(database_url: str, tmp_path: Pa
     assert opened(agreement, world.request([*given, other])) == {0, 1, 2, 3, 4}
 
 
-def test_a_bank_and_its_subsidiary_count_once_where_three_groups_are_asked_for(
-    database_url: str, tmp_path: Path
-) -> None:
+def test_a_bank_and_its_subsidiary_count_once_where_three_groups_are_asked_for(sqlite_url: str, tmp_path: Path) -> None:
     from tests.agreement_world import example_terms
 
     rule = example_document()["opening_rule"] | {"t": 3}
     members = (*MEMBERS, ("bank-a-leasing", "bank", "group-a"))
     world = make_world(example_terms(opening_rule=rule), members=members)
-    agreement = Agreement.build(database_url, tmp_path, world)
+    agreement = Agreement.build(sqlite_url, tmp_path, world)
     given = [world.submit(name, [X]) for name in ("bank-a", "bank-a-leasing", "bank-b")]
     for one in given:
         agreement.broker.send(one.statement.institution_id, one)
@@ -66,7 +64,7 @@ NAMES = (*MEMBERS, ("bank-n", "bank", "group-n"))
 
 
 @pytest.fixture
-def agreement(database_url: str, tmp_path: Path) -> Agreement:
+def agreement(sqlite_url: str, tmp_path: Path) -> Agreement:
     """The agreement names the bank under a second name, and as it says, in another group; roster 1 does not."""
     world = make_world(members=NAMES)
     begun = Trust.pin(world.agreement, world.agreement.hash).with_epoch(world.epoch)
@@ -75,7 +73,7 @@ def agreement(database_url: str, tmp_path: Path) -> Agreement:
         for one in world.trust.roster.recipients
     ]
     roster = build_roster(begun, keys, members=members_without(world, "bank-n"))
-    return Agreement.build(database_url, tmp_path, replace(world, roster=world.sign(roster.to_document())))
+    return Agreement.build(sqlite_url, tmp_path, replace(world, roster=world.sign(roster.to_document())))
 
 
 def members_without(world: World, left_out: str) -> list[Member]:

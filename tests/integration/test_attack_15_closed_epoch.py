@@ -34,8 +34,8 @@ BOTH = ("bank-a", "bank-b")
 
 
 @pytest.fixture
-def agreement(database_url: str, tmp_path: Path) -> Agreement:
-    return Agreement.build(database_url, tmp_path)
+def agreement(sqlite_url: str, tmp_path: Path) -> Agreement:
+    return Agreement.build(sqlite_url, tmp_path)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Tamperings of the broker's past are found and named; `make tamper` does a thousand of them."""
+"""Tamperings of the broker's past are found and named; `make tamper` does a thousand, of every kind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import pytest
 from tests.tamper import findings, run
 from tests.tamper_world import TamperWorld
 from tests.tamperings import KINDS
+
+CHOSEN = (0, 2, 5, 9, 11, 16, 18, 23)
+"""One of each sort: in the log with and without its key, cosignatures, documents, withdrawals, records, activity."""
 
 pytestmark = pytest.mark.xdist_group("tamperings")
 
@@ -21,7 +24,7 @@ def test_nobody_complains_of_an_honest_past(world: TamperWorld) -> None:
     assert list(findings(world)) == []
 
 
-@pytest.mark.parametrize("seed", range(len(KINDS)), ids=[kind.name for kind in KINDS])
+@pytest.mark.parametrize("seed", CHOSEN, ids=[KINDS[seed].name for seed in CHOSEN])
 def test_a_tampering_is_found_and_named(world: TamperWorld, seed: int) -> None:
     found = run(world, seed)
     assert found.finder, found.what
