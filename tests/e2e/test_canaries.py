@@ -253,6 +253,8 @@ def test_what_is_planted_is_in_nothing_that_a_run_leaves(
         reports += [scenario.sync("bank-a")]
         preview = ["institution", "preview", "--home", str(scenario.home("bank-a"))]
         assert scenario.processes.run("bank-a", preview).exit_code == 0
+        scenario.wait_until_matched()
+        scenario.wait_until_cosigned()
         opened = charity(scenario, "open", "--all", "--json") + charity(scenario, "export", "--all")
         page = look_at_the_desk(scenario)
         records = loot_of(open_engine(scenario.broker_database))
