@@ -22,8 +22,9 @@ from crypto.statements import SubmissionStatement
 from crypto.tags import Entry, possession_message, sort_entries
 from policies.evidence import check_evidence, decide
 from policies.opening_rule import Circumstances
-from tests.agreement_world import DAY, Submission, World, make_world
+from tests.agreement_world import DAY, PURPOSE, START, Submission, World, make_world
 from tests.charity_world import NOW, CharityWorld, make_charity
+from tests.memory_log import MemoryLog
 from wire.messages.alerts import AlertDetail, AlertRecord, AlertStatement
 from wire.messages.opening import EvidenceEntry, EvidenceRecord, OpeningRequest, StatementEvidence
 from wire.messages.submission import SealedSecretMessage
@@ -154,6 +155,8 @@ CHANGES: dict[str, Change] = {
     "statements swapped with another institution's": lambda one, other: replace(one, statement=OTHER_STATEMENTS[0]),
 }
 OTHER_STATEMENTS: list[AlertStatement] = []
+PLACES = {"bank-b": 0, "police-c": 1, "bank-a": 2}
+"""Where the log has the submission of each."""
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +175,12 @@ def shown_by(submission: Submission) -> list[Shown]:
         SealedSecretMessage(each.recipient_id, each.key_id, each.enc, each.ciphertext) for each in submission.sealed
     )
     statement = AlertStatement(
-        submission.statement.encode(), submission.signature, submission.statement.institution_id, sealed
+        submission.statement.encode(),
+        submission.signature,
+        submission.statement.institution_id,
+        sealed,
+        logged_at=START + DAY,
+        log_index=PLACES[submission.statement.institution_id],
     )
     return [Shown(record, path, statement) for record, path in zip(submission.records, submission.paths, strict=True)]
 
@@ -280,6 +288,8 @@ def test_holders_refuse_the_changed_ones_whatever_a_recipient_asks(world: World,
     # A holder sees no sealed secret, and of a record only the entries that count: those are the recipient's to check.
     unseen = {"sealed secret", "encapsulated key", "recipient", "recipient's key", "sealed secrets left out"}
     unseen |= {"entries left out"}
+    log = world.log(honest)
+    checkpoint = log.cosign(NOW)
     for name, one in changed_by_the_broker(honest[2]):
         if name in unseen:
             continue
@@ -289,12 +299,21 @@ def test_holders_refuse_the_changed_ones_whatever_a_recipient_asks(world: World,
             roster_version=1,
             share_version=1,
             holder_set=(1, 2),
-            statements=tuple(StatementEvidence(each.statement.statement, each.statement.signature) for each in shown),
+            purpose=PURPOSE,
+            checkpoint=checkpoint,
+            statements=tuple(logged(each.statement, log) for each in shown),
             records=tuple(evidence(each, place) for place, each in enumerate(shown)),
             open=(1,),
         )
         decision = decide(check_evidence(request, trust, NOW), request.open, circumstances)
         assert (decision.accepted, set(decision.refused)) == ((), {1}), name
+
+
+def logged(statement: AlertStatement, log: MemoryLog) -> StatementEvidence:
+    place = statement.log_index
+    assert place is not None
+    path = b"".join(log.path(place))
+    return StatementEvidence(statement.statement, statement.signature, statement.logged_at, place, path)
 
 
 def evidence(shown: Shown, place: int) -> EvidenceRecord:
