@@ -40,23 +40,39 @@ def paths(leaves: Sequence[bytes]) -> list[bytes]:
 def root_from_path(leaf: bytes, encoded: bytes) -> tuple[bytes, int, int]:
     """The root that `encoded` leads to from `leaf`, the leaf's index and the tree's size; raises InvalidPath."""
     index, count, nodes = _decode(encoded)
+    return root_from_nodes(leaf, index, count, nodes), index, count
+
+
+def root_from_nodes(leaf: bytes, index: int, count: int, nodes: Sequence[bytes]) -> bytes:
+    """The root to which nodes (32 bytes each) lead from the leaf hash (32 bytes) at `index` of `count` leaves.
+
+    Follows RFC 9162 section 2.1.3.2. Raises InvalidPath for a leaf hash of another length, an index that is not below
+    `count`, and too many or too few nodes; the caller answers for the nodes' lengths.
+    """
     if len(leaf) != NODE_LENGTH:
         raise InvalidPath("a leaf is 32 bytes long")
+    if not 0 <= index < count:
+        raise InvalidPath(f"there is no leaf {index} in a tree of {count}")
     node, position, last = leaf, index, count - 1
     for sibling in nodes:
         if last == 0:
             raise InvalidPath("the path has too many nodes")
         if position % 2 == 1 or position == last:
-            node = _parent(sibling, node)
+            node = parent(sibling, node)
             # A node that is the last of its level has no sibling there: climb to where it has one.
             while position % 2 == 0 and position:
                 position, last = position // 2, last // 2
         else:
-            node = _parent(node, sibling)
+            node = parent(node, sibling)
         position, last = position // 2, last // 2
     if last != 0:
         raise InvalidPath("the path has too few nodes")
-    return node, index, count
+    return node
+
+
+def parent(left: bytes, right: bytes) -> bytes:
+    """The hash (32 bytes) of the node over two nodes (32 bytes each), RFC 6962 section 2.1."""
+    return hashlib.sha256(_NODE_PREFIX + left + right).digest()
 
 
 def verify_path(leaf: bytes, encoded: bytes, expected_root: bytes, count: int) -> int:
@@ -77,7 +93,7 @@ def _levels(leaves: Sequence[bytes]) -> list[Sequence[bytes]]:
     levels = [leaves]
     while len(levels[-1]) > 1:
         below = levels[-1]
-        above = [_parent(below[left], below[left + 1]) for left in range(0, len(below) - 1, 2)]
+        above = [parent(below[left], below[left + 1]) for left in range(0, len(below) - 1, 2)]
         if len(below) % 2:
             above.append(below[-1])
         levels.append(above)
@@ -100,10 +116,4 @@ def _decode(encoded: bytes) -> tuple[int, int, list[bytes]]:
         raise InvalidPath("a path is eight bytes and then nodes of 32")
     index = int.from_bytes(encoded[:4], "big")
     count = int.from_bytes(encoded[4:_HEADER_LENGTH], "big")
-    if index >= count:
-        raise InvalidPath(f"there is no leaf {index} in a tree of {count}")
     return index, count, [encoded[start : start + NODE_LENGTH] for start in range(8, len(encoded), NODE_LENGTH)]
-
-
-def _parent(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(_NODE_PREFIX + left + right).digest()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from crypto import merkle
-from policies.log.tree import node_hash
 
 _BUNDLE_HEIGHT: Final = 8
 _BUNDLE: Final = 1 << _BUNDLE_HEIGHT
@@ -52,13 +51,13 @@ class Frontier:
             return hashlib.sha256(b"").digest()
         root = self.nodes[-1]
         for node in reversed(self.nodes[:-1]):
-            root = node_hash(node, root)
+            root = merkle.parent(node, root)
         return root
 
     def _push(self, node: bytes, height: int) -> None:
         grown = 1 << height
         while self.size >> height & 1:
-            node = node_hash(self.nodes.pop(), node)
+            node = merkle.parent(self.nodes.pop(), node)
             height += 1
         self.nodes.append(node)
         self.size += grown

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from crypto import merkle
+from crypto.errors import InvalidPath
 from crypto.merkle import NODE_LENGTH
 from policies.log.errors import LogRefused
 
@@ -29,11 +31,6 @@ class HashReader(Protocol):
 def leaf_hash(leaf: bytes) -> bytes:
     """The hash of a leaf."""
     return hashlib.sha256(b"\x00" + leaf).digest()
-
-
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of two nodes."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def root_of(reader: HashReader, size: int) -> bytes:
@@ -86,21 +83,10 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes
         raise LogRefused(f"The hash of a leaf is {NODE_LENGTH} bytes long.")
     if not 0 <= index < size:
         raise LogRefused(f"There is no leaf {index} in a tree of {size}.")
-    node, position, last = leaf, index, size - 1
-    for sibling in path:
-        if last == 0:
-            raise LogRefused("The inclusion proof has too many nodes.")
-        if position % 2 == 1 or position == last:
-            node = node_hash(sibling, node)
-            # The last node of its level has no sibling there: climb to where it has one.
-            while position % 2 == 0 and position:
-                position, last = position // 2, last // 2
-        else:
-            node = node_hash(node, sibling)
-        position, last = position // 2, last // 2
-    if last != 0:
-        raise LogRefused("The inclusion proof has too few nodes.")
-    return node
+    try:
+        return merkle.root_from_nodes(leaf, index, size, path)
+    except InvalidPath as error:
+        raise LogRefused(f"The inclusion proof does not fit its tree: {error}.") from None
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> None:
@@ -157,11 +143,11 @@ def roots_of_prefix(old: int, new: int, nodes: Sequence[bytes]) -> tuple[bytes, 
         if last == 0:
             raise LogRefused("The consistency proof has too many nodes.")
         if position % 2 == 1 or position == last:
-            first, second = node_hash(node, first), node_hash(node, second)
+            first, second = merkle.parent(node, first), merkle.parent(node, second)
             while position % 2 == 0 and position:
                 position, last = position // 2, last // 2
         else:
-            second = node_hash(second, node)
+            second = merkle.parent(second, node)
         position, last = position // 2, last // 2
     if last != 0:
         raise LogRefused("The consistency proof has too few nodes.")
@@ -177,7 +163,7 @@ def _range(reader: HashReader, start: int, end: int) -> bytes:
         start += 1 << height
     root = pieces.pop()
     while pieces:
-        root = node_hash(pieces.pop(), root)
+        root = merkle.parent(pieces.pop(), root)
     return root
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crypto import merkle
 from crypto.signatures import SigningKey
 from policies.agreement.model import Witnesses
 from policies.log.add_checkpoint import AddCheckpoint, decode_request, encode_request
@@ -22,7 +23,6 @@ from policies.log.tree import (
     consistency_proof,
     inclusion_path,
     leaf_hash,
-    node_hash,
     root_of,
     verify_consistency,
     verify_inclusion,
@@ -54,7 +54,7 @@ class GivenTree:
         # Equal leaves: every full subtree of a height has one hash, so that a tree of 2**40 needs no leaves.
         node = leaf_hash(b"")
         for _ in range(height):
-            node = node_hash(node, node)
+            node = merkle.parent(node, node)
         return node
 
 
