@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crypto import merkle
 from crypto.signatures import SigningKey
 from policies.log.checkpoint import CosignedCheckpoint, add_cosignature, make_checkpoint, witness_name
 from policies.log.errors import LogRefused
-from policies.log.signed_note import encode_base64
 from policies.log.tiles import HEIGHT, WIDTH, TilePlace, encode_entries
 from policies.log.tree import inclusion_path, leaf_hash, root_of
 
@@ -103,13 +102,3 @@ class View:
     def checkpoint(self) -> str | None:
         """What it keeps."""
         return self.note
-
-
-def packed_path(path: Sequence[bytes]) -> bytes:
-    """A path as evidence carries it."""
-    return b"".join(path)
-
-
-def as_lines(path: Sequence[bytes]) -> list[str]:
-    """A path as a proof file carries it."""
-    return [encode_base64(node) for node in path]

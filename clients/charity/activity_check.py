@@ -59,8 +59,9 @@ def check_alerts(
     found: set[str] = set()
     marks: dict[str, str] = {}
     waiting = dict(raised)
+    tiles = TileHashes(source.tile, checkpoint.size)
     for hour in _hours(waiting, broker) if waiting else ():
-        if not _is_logged(hour, broker, source, checkpoint, now):
+        if not _is_logged(hour, broker, tiles, checkpoint, now):
             break
         told = _alerts_of(hour)
         found |= told & waiting.keys()
@@ -110,7 +111,7 @@ def _alerts_of(hour: ActivityHour) -> set[str]:
     return told
 
 
-def _is_logged(hour: ActivityHour, broker: BrokerLink, source: LogSource, checkpoint: Checkpoint, now: int) -> bool:
+def _is_logged(hour: ActivityHour, broker: BrokerLink, tiles: TileHashes, checkpoint: Checkpoint, now: int) -> bool:
     """Whether the checkpoint covers the hour's leaf. The leaf is of the hour's end, or of when a broker came back."""
     root = activity_root(split_commitments(hour.commitments))
     latest = min(hour_of(now), hour.hour + HOURS_BEHIND * HOUR)
@@ -121,7 +122,7 @@ def _is_logged(hour: ActivityHour, broker: BrokerLink, source: LogSource, checkp
             continue
         if index >= checkpoint.size:
             return False
-        path = inclusion_path(TileHashes(source.tile, checkpoint.size), index, checkpoint.size)
+        path = inclusion_path(tiles, index, checkpoint.size)
         verify_inclusion(leaf, index, checkpoint.size, path, checkpoint.root)
         return True
     return False

@@ -6,6 +6,7 @@ Key holders look at nothing that no cosigned checkpoint covers (protocol section
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from clients.charity.alerts import LoggedStatement
 from clients.log.source import LogSource
@@ -45,6 +46,10 @@ class Showing:
 
     def _path(self, index: int) -> bytes:
         if index not in self._paths:
-            size = self.checkpoint.checkpoint.size
-            self._paths[index] = b"".join(inclusion_path(TileHashes(self.source.tile, size), index, size))
+            self._paths[index] = b"".join(inclusion_path(self._tiles, index, self.checkpoint.checkpoint.size))
         return self._paths[index]
+
+    @cached_property
+    def _tiles(self) -> TileHashes:
+        """One reader for all paths: statements of one log share most tiles."""
+        return TileHashes(self.source.tile, self.checkpoint.checkpoint.size)

@@ -64,6 +64,9 @@ def prove_receipts(
     for a proof that does not hold.
     """
     proven = provisional = 0
+    accepted = view.accepted
+    size = accepted.checkpoint.size if accepted is not None else 0
+    tiles = TileHashes(source.tile, size)
     for receipted in list(unproven(state)):
         index = broker.leaf_index(leaf_hash(receipted.leaf))
         if index is None and now - receipted.delivered_at > LONGEST_WAIT:
@@ -72,12 +75,10 @@ def prove_receipts(
                 "(crosslight institution receipts --export) and show it to the auditor.",
                 ExitCode.VERIFICATION_FAILED,
             )
-        accepted = view.accepted
-        if index is None or accepted is None or index >= accepted.checkpoint.size:
+        if index is None or accepted is None or index >= size:
             provisional += 1
             continue
-        size = accepted.checkpoint.size
-        path = inclusion_path(TileHashes(source.tile, size), index, size)
+        path = inclusion_path(tiles, index, size)
         proof = ProofFile(index, tuple(path), accepted)
         proof.verify(policy, receipted.leaf)
         with state.transaction() as connection:

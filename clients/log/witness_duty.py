@@ -163,8 +163,6 @@ class WitnessDuty:
         cosigned = CosignedCheckpoint(shown)
         try:
             log.policy.check(cosigned, unix(self.clock))
-        except SplitViewFound:
-            raise
         except LogRefused:
             # Too old, or too few: nothing to rely on yet. That it is the log's own, the next step holds it to.
             cosigned.verify(log.key)
